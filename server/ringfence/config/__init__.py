@@ -1,0 +1,1 @@
+"""The user's settings: models, loading, and where files are kept."""

@@ -1,0 +1,1 @@
+"""What an editor sees: transports, documents and one thin module per LSP feature. Only cli imports it."""

@@ -1,0 +1,1 @@
+"""From an instruction to a verified WorkspaceEdit. Called by lsp and cli."""
