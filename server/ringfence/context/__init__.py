@@ -1,1 +1,4 @@
-"""What is known of the user's files: document snapshots, the workspace index. Called by completion and refactor."""
+"""What is known of the user's files: document snapshots and the workspace index.
+
+completion and refactor call this package.
+"""

@@ -1,1 +1,4 @@
-"""What an editor sees: transports, documents and one thin module per LSP feature. Only cli imports it."""
+"""What an editor sees: transports, documents and one thin module per LSP feature.
+
+Only cli imports this package.
+"""

@@ -1,1 +1,4 @@
-"""From a task to a decision: catalogue, filters, ranking, health, fit. Called by completion and refactor."""
+"""From a task to a decision: catalogue, filters, ranking, health, fit.
+
+completion and refactor call this package.
+"""
