@@ -78,9 +78,7 @@ def _cut_line(text: str) -> Cut:
 def _cut_block(text: str, window: Window, *, ended: bool) -> Cut:
     lines = lines_of(text)
     floor = _block_indentation(window)
-    continuation = next(
-        (line.strip() for line in lines_of(window.after)[1:] if line.strip()), None
-    )
+    continuation = next((line.strip() for line in lines_of(window.after)[1:] if line.strip()), None)
     kept: list[str] = []
     for number, line in enumerate(lines):
         complete = ended or number < len(lines) - 1 or line.endswith("\n")

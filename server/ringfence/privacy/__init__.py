@@ -3,18 +3,28 @@
 Everything else may import this package; it imports nothing else of Ringfence.
 """
 
+from .audit import Audit, AuditEntry, AuditLog, NoAudit, read_audit, verify_audit
 from .clearance import MANIFEST, TEMPLATE, Clearance, Fragment, Manifest, Source, SourceKind
 from .endpoint import Endpoint
+from .gate import Gate, GateRefusal
 from .zones import Zone
 
 __all__ = [
     "MANIFEST",
     "TEMPLATE",
+    "Audit",
+    "AuditEntry",
+    "AuditLog",
     "Clearance",
     "Endpoint",
     "Fragment",
+    "Gate",
+    "GateRefusal",
     "Manifest",
+    "NoAudit",
     "Source",
     "SourceKind",
     "Zone",
+    "read_audit",
+    "verify_audit",
 ]
