@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ringfence.context.document import DocumentSnapshot, Position
 
+#: Lines by which the start of the prompt moves at once.
+STRIDE = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -41,15 +44,27 @@ def cut_window(
     row = min(cursor.line, len(lines) - 1)
     line = lines[row]
     column = min(cursor.column, len(line.rstrip("\r\n")))
-    before = _gather(lines, range(row - 1, -1, -1), before_characters - column)
+    above = _gather(lines, range(row - 1, -1, -1), before_characters - column)
     after = _gather(lines, range(row + 1, len(lines)), after_characters - (len(line) - column))
+    before = lines[_steady_start(row - len(above), row) : row]
     return Window(
-        before="".join(reversed(before)) + line[:column],
+        before="".join(before) + line[:column],
         after=line[column:] + "".join(after),
         line_before=line[:column],
         line_after=line[column:].rstrip("\r\n"),
-        above=next((text.rstrip("\r\n") for text in before if text.strip()), ""),
+        above=next((text.rstrip("\r\n") for text in above if text.strip()), ""),
     )
+
+
+def _steady_start(first: int, row: int) -> int:
+    """Return the row at which the text before the cursor begins.
+
+    A start that moved with each new line would change the first token of the prompt, and
+    the server would have to read all of it again. It moves by whole strides instead, so
+    that the server's prefix cache stays useful while a stride is typed.
+    """
+    aligned = -(-first // STRIDE) * STRIDE
+    return aligned if aligned <= row else first
 
 
 def _gather(lines: tuple[str, ...], rows: range, room: int) -> list[str]:

@@ -145,13 +145,15 @@ class CompletionSettings(Section):
     """Offer completions at all."""
     max_tokens: int = Field(default=96, gt=0, le=1024)
     """Most tokens of one completion."""
-    deadline_ms: int = Field(default=1500, gt=0)
-    """Time after which an automatic completion is given up; an invoked one gets ten times it."""
+    deadline_ms: int = Field(default=10_000, gt=0)
+    """Time after which a completion is given up; the next key gives it up earlier."""
+    fallback_deadline_ms: int = Field(default=1000, gt=0)
+    """The same for editors without ghost text, whose list of completions waits for it."""
     debounce_ms: int = Field(default=40, ge=0)
     """Pause in typing that is waited for before a model is asked."""
     prefix_tokens: int = Field(default=768, gt=0)
     """Most tokens of text before the cursor."""
-    suffix_tokens: int = Field(default=96, ge=0)
+    suffix_tokens: int = Field(default=64, ge=0)
     """Most tokens of text after the cursor. Each costs reading time at every key."""
     multiline: Literal["auto", "always", "never"] = "auto"
     """Whether a completion may span lines."""
