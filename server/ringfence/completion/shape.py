@@ -7,6 +7,7 @@ its completion is whole, not trimmed afterwards.
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,8 +16,9 @@ from .window import Window, lines_of
 #: A block longer than this is more than anybody reads as ghost text.
 MOST_LINES = 16
 
-#: A line that ends so opens a block.
-_OPENERS = (":", "{", "(", "[", "=>", "->", "then", "do", "=")
+#: A line that ends with one of these opens a block: in shells and Ruby-like languages
+#: with a word of its own.
+_OPENER = re.compile(r"([:{(\[]|=>|\b(then|do|begin))$")
 
 #: A line that begins so belongs to the block that it ends.
 _CLOSERS = (")", "]", "}", "end")
@@ -53,7 +55,7 @@ def choose_shape(window: Window, multiline: Literal["auto", "always", "never"]) 
     if window.line_after.strip():
         return Shape.LINE
     line = window.line_before.strip()
-    return Shape.BLOCK if not line or line.endswith(_OPENERS) else Shape.LINE
+    return Shape.BLOCK if not line or _OPENER.search(line) else Shape.LINE
 
 
 def cut(text: str, window: Window, shape: Shape, *, ended: bool) -> Cut:
@@ -106,7 +108,7 @@ def _block_indentation(window: Window) -> int:
     if not window.line_before.strip():
         return len(window.line_before.expandtabs(4))
     own = _indentation(window.line_before)
-    return own + 1 if window.line_before.rstrip().endswith(_OPENERS) else own
+    return own + 1 if _OPENER.search(window.line_before.rstrip()) else own
 
 
 def _indentation(line: str) -> int:
