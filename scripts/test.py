@@ -40,6 +40,7 @@ def main() -> int:
         ],
     }
     environment = os.environ | {"PATH": f"{tool}{os.pathsep}{os.environ.get('PATH', '')}"}
+    checks["extension"] = ["npm", "--prefix", "vscode-client", "run", "ci"]
     failed = []
     for name, command in checks.items():
         print(f"== {name}", flush=True)
