@@ -56,7 +56,8 @@ class LineDocument:
     """A document that follows an editor's changes.
 
     The text is kept as lines, so that a change costs what it touches and not the
-    length of the file. Lines end at ``\\n``, ``\\r\\n`` and ``\\r`` only, as in LSP.
+    length of the file. Lines end where LSP ends them: at a line feed, a carriage
+    return, or both together.
     """
 
     __slots__ = ("_lines", "_snapshot", "language", "uri", "version")
@@ -82,8 +83,9 @@ class LineDocument:
 
         Args:
             line: the zero-based line.
-            units: the column in units of ``encoding``; past the end of the line it
-                means the end, before the line ending.
+            units: the column; past the end of the line it means the end, before the
+                line ending.
+            encoding: what ``units`` counts.
         """
         return position_from_units(self._lines, line, units, encoding)
 
