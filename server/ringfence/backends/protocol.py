@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
-from ringfence.privacy import Zone
+from ringfence.privacy import Fragment, Zone
 
 from .values import Event, Generation, Model
 
@@ -48,7 +48,7 @@ class Backend(Protocol):
         """
         ...
 
-    async def count_tokens(self, model: Model, text: str) -> int | None:
+    async def count_tokens(self, model: Model, text: Fragment) -> int | None:
         """Count ``text`` in the model's own tokens; None where the server cannot."""
         ...
 
