@@ -47,20 +47,23 @@ async def open_descriptors(incoming: int, outgoing: int) -> StreamChannel:
     time of a thread; files, consoles and Windows' pipes need threads.
     """
     parser = FrameParser()
-    if sys.platform != "win32" and _is_pipe(incoming) and _is_pipe(outgoing):
-        reader = await _pipe_reader(incoming)
-        writer = await _pipe_writer(outgoing)
+    if sys.platform != "win32" and _are_pipes(incoming, outgoing):
+        reader = await pipe_reader(incoming)
+        writer = await pipe_writer(outgoing)
         return StreamChannel(lambda: reader.read(_CHUNK), WriterOutput(writer), parser)
     thread = _ReadingThread(incoming)
     return StreamChannel(thread.read, WritingThread(outgoing), parser)
 
 
-def _is_pipe(descriptor: int) -> bool:
-    mode = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+def _are_pipes(incoming: int, outgoing: int) -> bool:
+    """Whether the event loop can serve them; one socket for both ways it cannot."""
+    modes = [os.fstat(descriptor).st_mode for descriptor in (incoming, outgoing)]
+    pipes = all(stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) for mode in modes)
+    return pipes and not os.path.sameopenfile(incoming, outgoing)
 
 
-async def _pipe_reader(descriptor: int) -> asyncio.StreamReader:
+async def pipe_reader(descriptor: int) -> asyncio.StreamReader:
+    """Read a pipe on the event loop."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     pipe = os.fdopen(descriptor, "rb", 0)
@@ -68,7 +71,8 @@ async def _pipe_reader(descriptor: int) -> asyncio.StreamReader:
     return reader
 
 
-async def _pipe_writer(descriptor: int) -> asyncio.StreamWriter:
+async def pipe_writer(descriptor: int) -> asyncio.StreamWriter:
+    """Write to a pipe on the event loop."""
     loop = asyncio.get_running_loop()
     pipe = os.fdopen(descriptor, "wb", 0)
     # The stream's protocol lets the writer wait until everything is written.
