@@ -12,6 +12,7 @@ class Rejection:
     """A model that was not chosen.
 
     Attributes:
+        model: the model's name; empty for a backend of which no model is known.
         filter: the filter that removed it: policy, capability, context, fit or health.
         why: the reason, in a sentence.
         remedy: what would let it through, in a sentence; empty when nothing would.
@@ -33,12 +34,15 @@ class Decision:
         reason: why the first was chosen, in a sentence.
         rejected: what was not chosen, and why.
         warning: what the user should know (no 70B at hand, say); empty for nothing.
+        part_tokens: the most prompt tokens of one part, when the task's prompt fits no
+            model and has to be split, and the answers combined; None when it fits whole.
     """
 
     chain: tuple[Model, ...]
     reason: str
     rejected: tuple[Rejection, ...] = ()
     warning: str = ""
+    part_tokens: int | None = None
 
     @property
     def model(self) -> Model:
