@@ -28,6 +28,7 @@ async def chat(
     prompt: Chat,
     extra: Mapping[str, Any],
     path: str = "/v1/chat/completions",
+    seed_field: str = "seed",
 ) -> AsyncGenerator[Event, None]:
     """Stream the next turn of a conversation.
 
@@ -37,6 +38,7 @@ async def chat(
         prompt: the conversation.
         extra: what this kind of server takes besides.
         path: where the server takes chats.
+        seed_field: what the server calls a seed.
 
     Raises:
         BackendError: by what went wrong.
@@ -45,7 +47,9 @@ async def chat(
     calls: dict[int, ToolCall] = {}
     usage, reason, served, refused = Usage(), None, None, False
     async with (
-        server.stream(path, _body(generation, prompt) | dict(extra), generation) as response,
+        server.stream(
+            path, _body(generation, prompt, seed_field) | dict(extra), generation
+        ) as response,
         aclosing(json_events(response, name)) as events,
     ):
         async for event in events:
@@ -64,7 +68,7 @@ async def chat(
     yield Finished(ended, usage, tuple(calls.values()), served)
 
 
-def _body(generation: Generation, prompt: Chat) -> dict[str, Any]:
+def _body(generation: Generation, prompt: Chat, seed_field: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": generation.model.id,
         "messages": [_message(message) for message in prompt.messages],
@@ -76,7 +80,7 @@ def _body(generation: Generation, prompt: Chat) -> dict[str, Any]:
     if generation.stop:
         body["stop"] = list(generation.stop[:4])
     if generation.seed is not None:
-        body["seed"] = generation.seed
+        body[seed_field] = generation.seed
     if generation.schema is not None:
         body["response_format"] = {
             "type": "json_schema",

@@ -14,18 +14,21 @@ from .errors import InvalidAnswer
 _LONGEST_LINE = 4 * 1024 * 1024
 
 
-async def json_events(response: httpx2.Response, name: str) -> AsyncGenerator[dict[str, Any], None]:
-    """Yield the JSON objects of a stream up to its ``[DONE]``.
+async def json_events(
+    response: httpx2.Response, name: str, last: str | None = None
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield the JSON objects of a stream up to its end.
 
     Pings and other fields than ``data`` are passed over.
 
     Args:
         response: an open response.
         name: the backend's name, for errors.
+        last: the ``type`` of the last event, for servers that send no ``[DONE]``.
 
     Raises:
-        InvalidAnswer: when an event is no JSON object, or the stream ends without
-            ``[DONE]``: it was then cut short.
+        InvalidAnswer: when an event is no JSON object, or the stream ends without its
+            last event: it was then cut short.
     """
     async for data in _data(response.aiter_bytes(), name):
         if data == b"[DONE]":
@@ -37,6 +40,8 @@ async def json_events(response: httpx2.Response, name: str) -> AsyncGenerator[di
         if not isinstance(event, dict):
             raise InvalidAnswer(name, f"{name!r} sent an event that is no object.")
         yield event
+        if last is not None and event.get("type") == last:
+            return
     raise InvalidAnswer(name, f"The answer of {name!r} was cut short.")
 
 
