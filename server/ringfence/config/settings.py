@@ -202,8 +202,48 @@ class PrivacySettings(Section):
     """Mask secrets in what leaves the device."""
 
 
+class Thresholds(Section):
+    """The short form's limits."""
+
+    max_local_context_tokens: int = Field(default=24_000, gt=0)
+    """Becomes `routing.max_local_context_tokens`."""
+    max_tool_chain_length: int = Field(default=5, gt=0)
+    """Becomes `routing.max_tool_chain_length`."""
+    privacy_enforced: bool = True
+    """Privacy is always enforced; `false` is answered with a warning."""
+
+
+class ModelRouting(Section):
+    """The short form's models."""
+
+    local: PreferredModels = PreferredModels()
+    """Becomes `routing.local`."""
+    cloud: PreferredModels = PreferredModels()
+    """Becomes `routing.cloud`."""
+
+
+class RouterSettings(Section):
+    """The short form for one local and one cloud backend."""
+
+    local_endpoint: str | None = None
+    """Becomes a backend `local` of kind `auto` in the zone `device`."""
+    cloud_endpoint: str | None = None
+    """Becomes a backend `cloud` of kind `auto` in the zone `cloud`."""
+    cloud_api_key: SecretStr | None = None
+    """Becomes that backend's `api_key`."""
+    thresholds: Thresholds = Thresholds()
+    model_routing: ModelRouting = ModelRouting()
+    health_check: HealthSettings = HealthSettings()
+    """Becomes `health`."""
+    validation: ValidationSettings = ValidationSettings()
+    """Becomes `validation`."""
+
+
 class Settings(Section):
     """The whole configuration."""
+
+    router: RouterSettings | None = None
+    """The short form; it is written out into the sections below."""
 
     backends: tuple[BackendSettings, ...] = ()
     workspaces: tuple[WorkspaceSettings, ...] = ()
