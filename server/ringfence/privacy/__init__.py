@@ -7,6 +7,8 @@ from .audit import Audit, AuditEntry, AuditLog, NoAudit, read_audit, verify_audi
 from .clearance import MANIFEST, TEMPLATE, Clearance, Fragment, Manifest, Source, SourceKind
 from .endpoint import Endpoint
 from .gate import Gate, GateRefusal
+from .policy import FolderRule, Policy
+from .ring import Ring, Verdict
 from .zones import Zone
 
 __all__ = [
@@ -17,13 +19,17 @@ __all__ = [
     "AuditLog",
     "Clearance",
     "Endpoint",
+    "FolderRule",
     "Fragment",
     "Gate",
     "GateRefusal",
     "Manifest",
     "NoAudit",
+    "Policy",
+    "Ring",
     "Source",
     "SourceKind",
+    "Verdict",
     "Zone",
     "read_audit",
     "verify_audit",
