@@ -151,6 +151,17 @@ CATALOGUE: tuple[ModelCard, ...] = (
     ),
 )
 
+#: The families are those of ``backends.fim``.
+_FIM_NAMES = (
+    (r"qwen(2\.5|2|3)?[-_. ]?coder|codeqwen", "qwen2.5-coder"),
+    (r"starcoder|stable-?code", "starcoder2"),
+    (r"granite.*code", "granite-code"),
+    (r"deepseek.*coder", "deepseek-coder"),
+    (r"codegemma", "codegemma"),
+    (r"code-?llama", "codellama"),
+    (r"codestral", "codestral"),
+)
+
 _OLLAMA_TAG = re.compile(r"(?:[a-z0-9][\w.-]*/)?[a-z0-9][\w.-]*:[\w.-]+", re.ASCII)
 _HUB_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+\.gguf)", re.ASCII | re.IGNORECASE)
 
@@ -182,9 +193,8 @@ def find(model_id: str) -> ModelCard:
 
 def infer_fim(name: str) -> str | None:
     """Return the fill-in-the-middle format that a model's name promises, or None."""
-    plain = name.lower().replace("_", "-").replace(" ", "-")
-    for family in ("qwen2.5-coder", "codestral", "starcoder2", "deepseek-coder", "codegemma"):
-        if family in plain:
+    for pattern, family in _FIM_NAMES:
+        if re.search(pattern, name.lower()):
             return family
     return None
 

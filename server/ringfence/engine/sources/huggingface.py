@@ -11,7 +11,6 @@ import httpx2
 
 from ringfence.engine.catalogue import ModelCard
 from ringfence.engine.errors import SourceFailed
-from ringfence.privacy import Gate
 
 from .protocol import Fetched, Report
 from .web import ATTEMPTS, Web, refusal
@@ -24,16 +23,16 @@ class HuggingFaceSource:
     """Takes models from the hub.
 
     Args:
-        gate: opens the connections.
+        web: downloads.
         environment: ``HF_ENDPOINT`` names a mirror, ``HF_TOKEN`` a token; by default
             the variables of the process.
     """
 
     name = "huggingface"
 
-    def __init__(self, gate: Gate, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, web: Web, environment: Mapping[str, str] | None = None) -> None:
         environment = os.environ if environment is None else environment
-        self._web = Web(gate)
+        self._web = web
         self._hub = (environment.get("HF_ENDPOINT") or HUB).rstrip("/")
         token = environment.get("HF_TOKEN")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}

