@@ -172,7 +172,7 @@ async def _progress(session: Session, arguments: list[Any]) -> Any:
 
 async def _block_threads(_: Session, __: list[Any]) -> None:
     """Fill the pool of worker threads, as slow work in many requests does."""
-    await asyncio.gather(*(asyncio.to_thread(threading.Event().wait, 0.4) for _ in range(64)))
+    await asyncio.gather(*(asyncio.to_thread(threading.Event().wait, 0.05) for _ in range(64)))
 
 
 async def _print(_: Session, __: list[Any]) -> None:

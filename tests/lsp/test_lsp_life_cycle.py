@@ -28,6 +28,24 @@ async def test_a_notification_before_initialize_is_dropped(client: LocalServer) 
     await client.shut_down()
 
 
+async def test_initialize_and_the_first_request_may_come_in_one_piece(client: LocalServer) -> None:
+    initialize: dict[str, Any] = {"capabilities": {}, "processId": None, "rootUri": None}
+    client.send(
+        {"id": 1, "method": "initialize", "params": initialize},
+        {"method": "initialized", "params": {}},
+        {"id": 2, "method": "workspace/executeCommand", "params": {"command": "ringfence.status"}},
+        {"id": 3, "method": "shutdown"},
+        {"id": 4, "method": "shutdown"},
+        {"method": "exit"},
+    )
+    await client.result(1)
+    assert (await client.error(2))["code"] == -32800
+    await client.result(3)
+    assert (await client.error(4))["code"] == -32600
+    await client.end()
+    assert await client.serving == 0
+
+
 async def test_a_second_initialize_is_refused(ready: LocalServer) -> None:
     request = ready.request("initialize", {"capabilities": {}, "processId": None, "rootUri": None})
     assert (await ready.error(request))["code"] == -32600
@@ -217,8 +235,16 @@ async def test_a_notification_handler_that_fails_makes_no_pop_up(
         "notebookDocument/didChange",
         {"notebookDocument": {"uri": "x:y", "version": 1}, "change": {}},
     )
+
+    @ready.session.server.feature("test/crash")
+    def crash(_: Any) -> None:
+        raise RuntimeError(SECRET)
+
+    ready.notify("test/crash", {})
     await ready.command("ringfence.status")
     assert "not open" in caplog.text
+    assert "test/crash failed (reference" in caplog.text
+    assert SECRET.encode() not in ready.received
     await ready.shut_down()
 
 

@@ -61,8 +61,6 @@ class ClientCalls:
         call = self._pending.pop(response.id, None) if response.id is not None else None
         if call is None:
             return False
-        if not call.future.set_running_or_notify_cancel():
-            return True
         if response.error is not None:
             call.future.set_exception(_client_error(response.error))
             return True

@@ -84,8 +84,9 @@ class EditorProtocol(LanguageServerProtocol):
     def receive(self, body: bytes) -> None:
         """Take one message.
 
-        Requests and notifications start at the next turn of the event loop: yield to it
-        once before the next message, so that each sees the documents as they were.
+        Requests and notifications start, in their order, at the next turn of the event
+        loop. Yield to it before the next message: whether that is in order may depend on
+        this one, and a request that has not started cannot be cancelled properly.
         """
         message = parse_message(body)
         match message:

@@ -169,12 +169,16 @@ class Session:
     async def _receive(self, channel: Channel) -> None:
         async for frame in channel.frames():
             if isinstance(frame, Body):
-                self.protocol.receive(frame.content)
+                try:
+                    self.protocol.receive(frame.content)
+                except Exception:
+                    # One message must not end the conversation for all others.
+                    log_failure("Reading a message")
             else:
                 self.protocol.answer_error(None, ErrorCode.PARSE_ERROR, frame.reason)
                 if frame.fatal:
                     return
-            # What was just received starts now, before the next message changes anything.
+            # What was just received starts now: the next message may depend on it.
             await asyncio.sleep(0)
 
     async def _close(self, endings: list[asyncio.Task[Any]], channel: Channel) -> None:
