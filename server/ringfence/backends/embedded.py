@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ringfence.config.settings import BackendKind
+from ringfence.engine.errors import (
+    EngineError,
+    EngineNotInstalled,
+    EngineNotReady,
+    ModelNotInstalled,
+    UnknownModel,
+)
 from ringfence.privacy import Endpoint, Fragment, Gate, Zone
 
 from .errors import BackendError, ModelMissing, Overloaded, Unreachable
@@ -14,53 +21,12 @@ from .fim import FORMATS, format_of
 from .llamacpp import LlamaCpp
 from .values import Event, Generation, Model, Role
 
+if TYPE_CHECKING:
+    from ringfence.engine.catalogue import ModelCard
+    from ringfence.engine.client import ModelChoice, RunningEngine
 
-class RunningEngine(Protocol):
-    """An engine that answers."""
-
-    @property
-    def url(self) -> str:
-        """Where it listens, on loopback."""
-        ...
-
-    @property
-    def api_key(self) -> str:
-        """The key of this start."""
-        ...
-
-
-class ChosenModel(Protocol):
-    """The model that the engine serves, or would."""
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-        ...
-
-    @property
-    def family(self) -> str:
-        """Its family."""
-        ...
-
-    @property
-    def parameters(self) -> int:
-        """Number of parameters; 0 when unknown."""
-        ...
-
-    @property
-    def quantization(self) -> str:
-        """As GGUF names it; empty when unknown."""
-        ...
-
-    @property
-    def size_bytes(self) -> int:
-        """Size of the weights; 0 when unknown."""
-        ...
-
-    @property
-    def fim(self) -> str | None:
-        """Name of its fill-in-the-middle format."""
-        ...
+#: The context window that is counted on before the engine has started, in tokens.
+EXPECTED_CONTEXT = 8192
 
 
 class EngineHandle(Protocol):
@@ -70,12 +36,8 @@ class EngineHandle(Protocol):
         """Start the engine, or join the one that runs."""
         ...
 
-    async def planned(self) -> tuple[ChosenModel, int]:
-        """Return the model that would be served and its context window, starting nothing.
-
-        Raises:
-            Exception: with a sentence, when there is no engine or no model.
-        """
+    async def choose_model(self) -> ModelChoice:
+        """Return the model that is served, or would be, starting nothing."""
         ...
 
     async def release(self) -> None:
@@ -99,6 +61,7 @@ class Embedded:
         self._engine = engine
         self._name = name
         self._server: LlamaCpp | None = None
+        self._context = EXPECTED_CONTEXT
         self._starting = asyncio.Lock()
 
     @property
@@ -114,7 +77,7 @@ class Embedded:
     async def probe(self) -> None:
         """Ask a running engine for its health; one that is not needed yet is well."""
         if self._server is None:
-            await self._planned()
+            await self._card()
             return
         try:
             await self._server.probe()
@@ -124,7 +87,7 @@ class Embedded:
 
     async def models(self) -> tuple[Model, ...]:
         """Return the model that the engine serves or would serve."""
-        card, context = await self._planned()
+        card = await self._card()
         format_ = FORMATS.get(card.fim or "") or format_of(card.fim, card.family, card.id)
         roles = {Role.EDIT} | ({Role.COMPLETION} if format_ else set())
         return (
@@ -137,7 +100,7 @@ class Embedded:
                 family=card.family,
                 parameters=card.parameters or None,
                 quantization=card.quantization or None,
-                context=context,
+                context=self._context,
                 fim=format_,
                 fills_in_the_middle=format_ is not None,
                 json_schema=True,
@@ -179,13 +142,18 @@ class Embedded:
             await server.aclose()
         await self._engine.release()
 
-    async def _planned(self) -> tuple[ChosenModel, int]:
+    async def _card(self) -> ModelCard:
         try:
-            return await self._engine.planned()
-        except BackendError:
-            raise
-        except Exception as error:
-            raise ModelMissing(self._name, _sentence(error)) from error
+            choice = await self._engine.choose_model()
+        except EngineError as error:
+            raise _failure(self._name, error) from error
+        if choice.installed is None:
+            raise ModelMissing(
+                self._name,
+                "The embedded engine has no model yet; run: "
+                f"ringfence models pull {choice.card.id}",
+            )
+        return choice.card
 
     async def _connect(self, *, anew: bool = False) -> LlamaCpp:
         async with self._starting:
@@ -193,24 +161,23 @@ class Embedded:
                 return self._server
             try:
                 running = await self._engine.ensure_started()
-            except Exception as error:
+            except EngineError as error:
                 raise _failure(self._name, error) from error
             if self._server is not None:
                 await self._server.aclose()
             endpoint = Endpoint(self._name, running.url, Zone.DEVICE, running.api_key)
             self._server = LlamaCpp(self._gate, endpoint)
+            self._context = running.context
             return self._server
 
 
-def _failure(name: str, error: Exception) -> BackendError:
-    code = getattr(error, "code", "")
-    if code == "engine-not-ready":
-        return Overloaded(name, _sentence(error))
-    if code in ("model-not-installed", "unknown-model", "engine-not-installed"):
-        return ModelMissing(name, _sentence(error))
-    return Unreachable(name, _sentence(error))
-
-
-def _sentence(error: Exception) -> str:
-    words = str(error) or type(error).__name__
-    return words[0].upper() + words[1:] + ("" if words.endswith(".") else ".")
+def _failure(name: str, error: EngineError) -> BackendError:
+    words = str(error)
+    sentence = words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+    match error:
+        case EngineNotReady():
+            return Overloaded(name, sentence)
+        case ModelNotInstalled() | UnknownModel() | EngineNotInstalled():
+            return ModelMissing(name, sentence)
+        case _:
+            return Unreachable(name, sentence)
