@@ -11,21 +11,23 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ringfence.backends.create import create_backend
 from ringfence.backends.embedded import Embedded
 from ringfence.backends.protocol import Backend
 from ringfence.completion.service import CompletionService
 from ringfence.completion.values import CompletionAnswer, CompletionRequest, EmptyReason
-from ringfence.config.load import Loaded
-from ringfence.config.locate import Directories
 from ringfence.config.settings import BackendKind, Settings
 from ringfence.engine.client import Engine
 from ringfence.engine.directories import EngineDirectories
 from ringfence.privacy import AuditLog, FolderRule, Gate, GateRefusal, Ring, Zone
 from ringfence.routing.service import Routing
 from ringfence.telemetry.outcomes import OK, Outcome, Outcomes, Stage
+
+if TYPE_CHECKING:
+    from ringfence.config.load import Loaded
+    from ringfence.config.locate import Directories
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +174,6 @@ class Application:
         )
         if answer.reason is None:
             return
-        logger.info("No completion (%s): %s", answer.reason.value, answer.detail)
         if answer.reason in _WORTH_TELLING:
             self._notify(f"completion:{answer.reason.value}", answer.detail, "warning")
 

@@ -89,6 +89,10 @@ class Embedded:
         """Return the model that the engine serves or would serve."""
         card = await self._card()
         format_ = FORMATS.get(card.fim or "") or format_of(card.fim, card.family, card.id)
+        if format_ is None and card.path is not None:
+            # A file of the user's own, whose name tells nothing: its vocabulary does.
+            (served,) = await (await self._connect()).models()
+            format_ = served.fim
         roles = {Role.EDIT} | ({Role.COMPLETION} if format_ else set())
         return (
             Model(
