@@ -6,7 +6,8 @@ it kept and, for each model that it did not, a reason and a remedy in plain sent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ringfence.backends.values import Model, Role
@@ -98,22 +99,31 @@ def by_capability(task: Task, models: Sequence[Model]) -> Filtered:
     return _split(CAPABILITY, models, why_not)
 
 
-def by_context(task: Task, models: Sequence[Model], ceiling: int) -> Filtered:
+def by_context(
+    task: Task,
+    models: Sequence[Model],
+    ceiling: int,
+    factors: Mapping[tuple[str, str], float] | None = None,
+) -> Filtered:
     """Keep the models whose context holds the prompt, the answer and a margin.
 
     Args:
         task: its prompt, its answer and its kind count.
         models: the models to judge.
         ceiling: the configured most tokens for models on the device or the network.
+        factors: what to multiply the estimate of the prompt with, by backend and model,
+            as their servers' own counts have taught.
     """
 
     def why_not(model: Model) -> tuple[str, str] | None:
         window = usable_context(model, ceiling)
-        needed = task.prompt_tokens + task.output_tokens + margin(task.kind)
+        factor = (factors or {}).get((model.backend, model.id), 1.0)
+        prompt_tokens = math.ceil(task.prompt_tokens * factor)
+        needed = prompt_tokens + task.output_tokens + margin(task.kind)
         if needed <= window:
             return None
         parts = (
-            f"{task.prompt_tokens} tokens of prompt, {task.output_tokens} of answer and a margin "
+            f"{prompt_tokens} tokens of prompt, {task.output_tokens} of answer and a margin "
             f"of {margin(task.kind)} are {needed}"
         )
         if window < served_context(model):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ringfence.backends.values import Model
@@ -45,12 +46,14 @@ class Facts:
         health: how the servers do.
         room: bytes of memory that further models may use on this device; None when that
             is not known.
+        factors: what token estimates are multiplied with, by backend and model.
     """
 
     view: CatalogueView
     settings: RoutingSettings
     health: HealthSnapshot = field(default_factory=HealthSnapshot)
     room: int | None = None
+    factors: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 class Router:
@@ -87,7 +90,7 @@ def _filtered(task: Task, facts: Facts) -> tuple[tuple[Model, ...], tuple[Reject
     filters: tuple[Callable[[tuple[Model, ...]], Filtered], ...] = (
         lambda models: by_policy(task, models),
         lambda models: by_capability(task, models),
-        lambda models: by_context(task, models, ceiling),
+        lambda models: by_context(task, models, ceiling, facts.factors),
         lambda models: by_fit(task, models, facts.room, present),
         lambda models: by_health(task, models, facts.health),
     )
@@ -145,7 +148,8 @@ def _split(task: Task, facts: Facts, rejected: tuple[Rejection, ...]) -> Decisio
 
     def part(model: Model) -> int:
         window = usable_context(model, facts.settings.max_local_context_tokens)
-        return window - task.output_tokens - margin(task.kind)
+        factor = facts.factors.get((model.backend, model.id), 1.0)
+        return math.floor((window - task.output_tokens - margin(task.kind)) / factor)
 
     room = part(decision.model)
     chain = tuple(model for model in decision.chain if part(model) >= room)

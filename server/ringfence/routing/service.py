@@ -18,9 +18,11 @@ from .decision import Decision, NoRoute
 from .execute import Executor, MakeGeneration
 from .explain import as_json, as_text
 from .health import Health
+from .memory import MEASUREMENT_SECONDS, MemoryWatch
 from .probes import Probes
 from .router import Facts, Router
 from .task import Task
+from .tokens import TokenCorrections
 
 #: The longest time a decision waits for backends that have not been heard of yet.
 LONGEST_WAIT_SECONDS = 5.0
@@ -36,8 +38,7 @@ class Routing:
         backends: in the order of the configuration.
         settings: the user's settings.
         outcomes: where calls are recorded.
-        room: returns the bytes of memory that further models may use on this device, or
-            None when that is not known; it is called for each decision.
+        memory: measures the room for models on this device.
         notify: is given one line when a fallback happened.
     """
 
@@ -47,14 +48,14 @@ class Routing:
         settings: Settings,
         outcomes: Outcomes,
         *,
-        room: Callable[[], int | None] = lambda: None,
+        memory: MemoryWatch | None = None,
         notify: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.activity = Activity()
         self.catalogue = Catalogue(backends, activity=self.activity)
         self.health = Health(longest_pause=settings.health.interval_seconds)
         self._settings = settings
-        self._room = room
+        self.memory = memory or MemoryWatch(settings.memory.limit_gb)
         self._probes = Probes(
             backends,
             self.health,
@@ -63,20 +64,27 @@ class Routing:
             recovered=self.catalogue.refresh,
         )
         self._router = Router(self.facts)
-        self._executor = Executor(self.catalogue, self.health, outcomes, notify=notify)
+        self._corrections = TokenCorrections()
+        self._executor = Executor(
+            self.catalogue, self.health, outcomes, notify=notify, learn=self._corrections.learn
+        )
 
     def facts(self) -> Facts:
         """What decisions are made from at this moment."""
+        room = self.memory.room
         return Facts(
             view=self.catalogue.view,
             settings=self._settings.routing,
             health=self.health.snapshot(),
-            room=self._room(),
+            room=None if room is None else room.bytes,
+            factors=self._corrections.factors(),
         )
 
     async def decide(self, task: Task) -> Decision | NoRoute:
         """Choose a model for ``task``; waits only for backends never heard of, and not long."""
         self.activity.touch()
+        if self.memory.room is None:
+            await self.memory.refresh()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(task.deadline, LONGEST_WAIT_SECONDS)):
                 await self.catalogue.ready(within=task.allow)
@@ -102,3 +110,10 @@ class Routing:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.catalogue.run())
             group.create_task(self._probes.run())
+            group.create_task(self._watch_memory())
+
+    async def _watch_memory(self) -> None:
+        while True:
+            await self.activity.wait()
+            await self.memory.refresh()
+            await asyncio.sleep(MEASUREMENT_SECONDS)
