@@ -59,7 +59,7 @@ class Editor:
         self.id = 1
         self.row = lines // 2
         self.column = 0
-        capabilities = {"textDocument": {"inlineCompletion": {}}}
+        capabilities: dict[str, Any] = {"textDocument": {"inlineCompletion": {}}}
         self.ask(
             "initialize", {"processId": os.getpid(), "rootUri": None, "capabilities": capabilities}
         )
