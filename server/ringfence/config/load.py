@@ -1,237 +1,144 @@
-"""Reading the user's configuration file: settings always, and what is wrong with it."""
+"""Loads the configuration: always settings, and whatever is wrong as problems."""
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
-from pydantic import BaseModel, ValidationError
-
-from .locate import find_directories
-from .positions import KeyPath, Located, YamlProblem, parse_yaml
+from .document import Document, parse
+from .environment import Expansion
+from .locate import CONFIG_VARIABLE, find_directories
+from .problems import ConfigProblem, Fault, KeyPath, Place, dotted
+from .reference import translate
 from .settings import Settings
-from .short_form import written_out
+from .validate import prune, soften, validate
 
-#: A configuration larger than this is some other file.
-LARGEST = 1024 * 1024
-
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigProblem:
-    """Something that is wrong with the configuration.
-
-    Attributes:
-        severity: with an error the defaults are used instead of the file.
-        message: a sentence that names the thing and the remedy.
-        line: one-based; 0 when it is the file as a whole.
-        key: the key, dotted; empty when it is the file as a whole.
-    """
-
-    severity: Literal["error", "warning"]
-    message: str
-    line: int = 0
-    column: int = 0
-    key: str = ""
+#: No configuration is larger; what is, is another file.
+_MOST_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings, and how they came about.
+    """A configuration as it is in force.
 
     Attributes:
-        settings: what holds; the defaults when the file has errors.
-        path: the file.
-        exists: whether there is one.
+        settings: the file's, or the defaults when there is an error or no file.
+        problems: what is wrong, in the order of the file.
+        path: the file, which need not exist.
+        exists: whether there is such a file.
+        references: texts that were written with references to environment variables.
     """
 
     settings: Settings
+    problems: tuple[ConfigProblem, ...]
     path: Path
-    exists: bool
-    problems: tuple[ConfigProblem, ...] = ()
+    exists: bool = True
+    references: Mapping[KeyPath, str] = field(default_factory=dict, repr=False)
 
     @property
     def errors(self) -> tuple[ConfigProblem, ...]:
-        """The problems for which the file was not used."""
-        return tuple(problem for problem in self.problems if problem.severity == "error")
+        """The problems that kept the file from being used."""
+        return tuple(p for p in self.problems if p.severity == "error")
 
 
 def load_settings(path: Path | None = None, environment: Mapping[str, str] | None = None) -> Loaded:
-    """Read the configuration; a missing file means the defaults, and nothing is raised.
+    """Load a configuration file. Never raises: with an error, the defaults hold.
 
     Args:
-        path: the file; by default the user's.
-        environment: what ``${NAME}`` refers to; by default the process's environment.
+        path: the file; by default the user's, which need not exist unless the user
+            named it in ``RINGFENCE_CONFIG``.
+        environment: the variables that ``${NAME}`` refers to; by default this process's.
     """
-    path = path if path is not None else find_directories().config
+    environment = os.environ if environment is None else environment
+    must_exist = path is not None or bool(environment.get(CONFIG_VARIABLE))
+    path = path if path is not None else find_directories(environment).config
     try:
-        if path.stat().st_size > LARGEST:
-            return _unusable(path, f"{path} is larger than {LARGEST} bytes and is not read.")
-        text = path.read_text(encoding="utf-8")
+        data = _read(path)
     except FileNotFoundError:
-        return Loaded(Settings(), path, exists=False)
-    except UnicodeDecodeError:
-        return _unusable(path, f"{path} is not UTF-8; save it as UTF-8.")
+        faults = [Fault((), "does not exist; create it, or change RINGFENCE_CONFIG")]
+        return _defaults(path, faults if must_exist else [], exists=False)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        return _unusable(
-            path, f"{path} cannot be read ({reason}); check that it is a readable file."
-        )
+        return _defaults(path, [Fault((), _why_unreadable(error))])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        words = "a byte here is not UTF-8; save the file as UTF-8"
+        return _defaults(path, [Fault((), words, Place(line, 1))])
     return parse_settings(text, path, environment)
 
 
 def parse_settings(text: str, path: Path, environment: Mapping[str, str] | None = None) -> Loaded:
-    """Read the configuration from ``text``; see ``load_settings``."""
-    try:
-        located = parse_yaml(text)
-    except YamlProblem as problem:
-        message = f"{path}, line {problem.line}: {problem}. The defaults are used."
-        return _unusable(path, message, problem.line, problem.column)
-    if located.value is None:
-        return Loaded(Settings(), path, exists=True)
-    if not isinstance(located.value, dict):
-        return _unusable(path, f"{path}, line 1: a configuration is a list of keys.", 1, 1)
-    warnings: list[ConfigProblem] = []
-    content = _with_environment(
-        located.value, (), located, environment if environment is not None else os.environ, warnings
-    )
-    _warn_of_literal_keys(located.value, located, warnings)
-    try:
-        settings = Settings.model_validate(content)
-    except ValidationError as error:
-        errors = _errors(error, located, path)
-        return Loaded(Settings(), path, exists=True, problems=(*errors, *warnings))
-    if settings.router is not None and not settings.router.thresholds.privacy_enforced:
-        warnings.append(_privacy_stays(located))
-    return Loaded(written_out(settings), path, exists=True, problems=tuple(warnings))
+    """Load a configuration from its text, as ``load_settings`` does from a file."""
+    environment = os.environ if environment is None else environment
+    document = parse(text)
+    if document.faults:
+        return _defaults(path, document.faults, document)
+    if not text.strip() and path.is_file():
+        words = "is empty, so the defaults hold"
+        return _defaults(path, [Fault((), words, severity="warning")])
+    expansion = Expansion(environment)
+    values = prune(expansion.expand(document.values))
+    softened = soften(values)
+    file, faults = validate(values, expansion.references)
+    faults = [*expansion.faults, *softened, *faults]
+    problems = _problems(path, faults, document)
+    if file is None or any(p.severity == "error" for p in problems):
+        return Loaded(Settings(), problems, path)
+    return Loaded(translate(file), problems, path, references=expansion.references)
 
 
-def _privacy_stays(located: Located) -> ConfigProblem:
-    path = ("router", "thresholds", "privacy_enforced")
-    line, column = located.position(path)
-    message = f"{_dotted(path)} on line {line} cannot be false; privacy is always enforced."
-    return ConfigProblem("warning", message, line, column, _dotted(path))
+def _read(path: Path) -> bytes:
+    """Read the file.
 
-
-def _unusable(path: Path, message: str, line: int = 0, column: int = 0) -> Loaded:
-    problem = ConfigProblem("error", message, line, column)
-    return Loaded(Settings(), path, exists=True, problems=(problem,))
-
-
-def _with_environment(
-    value: Any,
-    path: KeyPath,
-    located: Located,
-    environment: Mapping[str, str],
-    warnings: list[ConfigProblem],
-) -> Any:
-    """Replace ``${NAME}``; a value with a missing variable is left out, with a warning."""
-    if isinstance(value, dict):
-        replaced = {
-            key: _with_environment(item, (*path, key), located, environment, warnings)
-            for key, item in value.items()
-        }
-        return {key: item for key, item in replaced.items() if item is not _MISSING}
-    if isinstance(value, list):
-        items = [
-            _with_environment(item, (*path, index), located, environment, warnings)
-            for index, item in enumerate(value)
-        ]
-        return [item for item in items if item is not _MISSING]
-    if not isinstance(value, str):
-        return value
-    missing = [name for name in _REFERENCE.findall(value) if name not in environment]
-    if missing:
-        line, column = located.position(path)
-        message = (
-            f"{_dotted(path)} on line {line} refers to the environment variable {missing[0]}, "
-            "which is not set; the key counts as left out."
-        )
-        warnings.append(ConfigProblem("warning", message, line, column, _dotted(path)))
-        return _MISSING
-    return _REFERENCE.sub(lambda match: environment[match[1]], value)
-
-
-_MISSING = object()
-
-
-def _warn_of_literal_keys(content: Any, located: Located, warnings: list[ConfigProblem]) -> None:
-    places: list[tuple[KeyPath, Any]] = []
-    backends = content.get("backends")
-    if isinstance(backends, list):
-        places += [
-            (("backends", index, "api_key"), backend.get("api_key"))
-            for index, backend in enumerate(backends)
-            if isinstance(backend, dict)
-        ]
-    if isinstance(content.get("router"), dict):
-        places.append((("router", "cloud_api_key"), content["router"].get("cloud_api_key")))
-    for path, value in places:
-        if isinstance(value, str) and value and not _REFERENCE.search(value):
-            line, column = located.position(path)
-            message = (
-                f"{_dotted(path)} on line {line} is a key in plain text; better write "
-                "${SOME_KEY} and set that environment variable."
-            )
-            warnings.append(ConfigProblem("warning", message, line, column, _dotted(path)))
-
-
-def _errors(error: ValidationError, located: Located, file: Path) -> list[ConfigProblem]:
-    problems = []
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        path = _written_path(tuple(detail["loc"]), located)
-        line, column = located.position(path)
-        where = f"{file}, line {line}"
-        if detail["type"] == "extra_forbidden":
-            known = _fields_at(path[:-1])
-            close = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}."
-            message = f"{where}: the key {_dotted(path)!r} is unknown; {hint}"
-        else:
-            words = detail["msg"].removeprefix("Value error, ")
-            message = f"{where}: {_dotted(path)}: {words[:1].lower()}{words[1:]}."
-        problems.append(ConfigProblem("error", message, line, column, _dotted(path)))
-    return problems
-
-
-def _written_path(path: tuple[int | str, ...], located: Located) -> KeyPath:
-    """Return the part of pydantic's path that stands in the file.
-
-    Pydantic adds a word of its own for each variant that it tried.
+    Raises:
+        OSError: when it cannot be read, or is not a file of a sensible size.
     """
-    written: list[str | int] = []
-    for step in path:
-        if (*written, step) in located.positions or step == path[-1]:
-            written.append(step)
-    return tuple(written)
+    if stat.S_ISFIFO(path.stat().st_mode):
+        # Opening it would wait for a writer.
+        raise OSError("is a pipe")
+    with path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise OSError("is too large")
+    return data
 
 
-def _fields_at(path: KeyPath) -> list[str]:
-    """Return the keys that are known where ``path`` leads."""
-    section: type[BaseModel] | None = Settings
-    for step in path:
-        if isinstance(step, int) or section is None:
-            continue
-        field = section.model_fields.get(step)
-        section = _section_in(field.annotation) if field is not None else None
-    return list(section.model_fields) if section is not None else []
+def _why_unreadable(error: OSError) -> str:
+    match error:
+        case IsADirectoryError():
+            return "is a folder; the configuration must be a file"
+        case PermissionError():
+            return "cannot be read: permission denied; make it readable for your user"
+        case OSError(errno=None):
+            return f"{error} and cannot be a configuration"
+        case _:
+            return f"cannot be read: {(error.strerror or type(error).__name__).lower()}"
 
 
-def _section_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    arguments = getattr(annotation, "__args__", ())
-    return next(filter(None, (_section_in(argument) for argument in arguments)), None)
+def _defaults(
+    path: Path, faults: Iterable[Fault], document: Document | None = None, *, exists: bool = True
+) -> Loaded:
+    problems = _problems(path, faults, document or Document())
+    return Loaded(Settings(), problems, path, exists)
 
 
-def _dotted(path: KeyPath) -> str:
-    words = ""
-    for step in path:
-        words += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return words.removeprefix(".")
+def _problems(path: Path, faults: Iterable[Fault], document: Document) -> tuple[ConfigProblem, ...]:
+    problems = []
+    for fault in faults:
+        place = fault.place or document.place(fault.path)
+        where = f"{path}, line {place.line}:" if place else str(path)
+        problems.append(
+            ConfigProblem(
+                path=path,
+                line=place.line if place else None,
+                column=place.column if place else None,
+                key=dotted(fault.path),
+                message=f"{where} {fault.words}.".replace("?.", "?"),
+                severity=fault.severity,
+            )
+        )
+    return tuple(sorted(problems, key=lambda p: (p.line or 0, p.column or 0)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from ringfence.privacy import Zone
 
@@ -14,7 +14,9 @@ from ringfence.privacy import Zone
 class Section(BaseModel):
     """A part of the configuration: unknown keys are errors, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 def _zone(value: object) -> object:
@@ -25,6 +27,20 @@ ZoneWord = Annotated[
     Zone,
     BeforeValidator(_zone, json_schema_input_type=Literal["device", "network", "cloud"]),
 ]
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        path = path.expanduser()
+    except RuntimeError as error:
+        raise ValueError("names a home folder that does not exist") from error
+    if not path.is_absolute():
+        # What a relative path grants would depend on where the program was started.
+        raise ValueError("must be an absolute path, or begin with ~")
+    return path
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 
 
 class BackendKind(StrEnum):
@@ -78,8 +94,8 @@ class BackendSettings(Section):
 class WorkspaceSettings(Section):
     """How far the code of one folder may travel."""
 
-    path: Path
-    """The folder; `~` is the home folder."""
+    path: AbsolutePath
+    """The folder, absolute; `~` is the home folder."""
     allow: ZoneWord = Zone.DEVICE
     """The farthest zone its code may reach."""
     never_send: tuple[str, ...] = ()
@@ -202,60 +218,24 @@ class PrivacySettings(Section):
     """Mask secrets in what leaves the device."""
 
 
-class Thresholds(Section):
-    """The short form's limits."""
-
-    max_local_context_tokens: int = Field(default=24_000, gt=0)
-    """Becomes `routing.max_local_context_tokens`."""
-    max_tool_chain_length: int = Field(default=5, gt=0)
-    """Becomes `routing.max_tool_chain_length`."""
-    privacy_enforced: bool = True
-    """Privacy is always enforced; `false` is answered with a warning."""
-
-
-class ModelRouting(Section):
-    """The short form's models."""
-
-    local: PreferredModels = PreferredModels()
-    """Becomes `routing.local`."""
-    cloud: PreferredModels = PreferredModels()
-    """Becomes `routing.cloud`."""
-
-
-class RouterSettings(Section):
-    """The short form for one local and one cloud backend."""
-
-    local_endpoint: str | None = None
-    """Becomes a backend `local` of kind `auto` in the zone `device`."""
-    cloud_endpoint: str | None = None
-    """Becomes a backend `cloud` of kind `auto` in the zone `cloud`."""
-    cloud_api_key: SecretStr | None = None
-    """Becomes that backend's `api_key`."""
-    thresholds: Thresholds = Thresholds()
-    model_routing: ModelRouting = ModelRouting()
-    health_check: HealthSettings = HealthSettings()
-    """Becomes `health`."""
-    validation: ValidationSettings = ValidationSettings()
-    """Becomes `validation`."""
-
-
 class Settings(Section):
     """The whole configuration."""
 
-    router: RouterSettings | None = None
-    """The short form; it is written out into the sections below."""
-
     backends: tuple[BackendSettings, ...] = ()
+    """Model servers, in order of preference where all else is equal."""
     workspaces: tuple[WorkspaceSettings, ...] = ()
+    """How far the code of each folder may travel; of no other folder does it leave the device."""
     routing: RoutingSettings = RoutingSettings()
+    """How tasks are matched with models."""
     health: HealthSettings = HealthSettings()
+    """How servers are watched."""
     validation: ValidationSettings = ValidationSettings()
+    """How structured answers are checked."""
     completion: CompletionSettings = CompletionSettings()
+    """Inline completion."""
     memory: MemorySettings = MemorySettings()
+    """What models may use."""
     engine: EngineSettings = EngineSettings()
+    """The embedded engine."""
     privacy: PrivacySettings = PrivacySettings()
-
-    @classmethod
-    def json_schema(cls) -> dict[str, Any]:
-        """The JSON Schema of the configuration file."""
-        return cls.model_json_schema(mode="validation")
+    """Rules for every workspace."""
