@@ -31,7 +31,7 @@ from ringfence.engine.state import EngineFolder
 from ringfence.engine.status import EngineStatus
 from ringfence.privacy import MANIFEST, Endpoint, Gate, Manifest, Zone
 from tests.engine.conftest import MakeEngine
-from tests.engine.waiting import gone, until
+from tests.engine.waiting import gone, unowned, until
 
 pytestmark = pytest.mark.engine
 
@@ -182,20 +182,23 @@ async def test_a_killed_server_comes_back_with_another_key(make_engine: MakeEngi
     assert status.server_pid != server
 
 
-async def test_a_killed_supervisor_takes_the_server_along(make_engine: MakeEngine) -> None:
+async def test_a_killed_supervisor_takes_the_server_along(
+    make_engine: MakeEngine, state: Path
+) -> None:
     engine = make_engine()
     before = await engine.ensure_started()
     server = (await only_status(engine)).server_pid
 
     psutil.Process(before.pid).kill()
     await until(lambda: gone(server), "the server follows its supervisor")
+    await until(partial(unowned, state), "the supervisor is gone")
     after = await engine.ensure_started()
 
     assert after.pid != before.pid
     assert (await complete(after)).status_code == 200
 
 
-async def test_the_engine_ends_after_the_last_window(make_engine: MakeEngine) -> None:
+async def test_the_engine_ends_after_the_last_window(make_engine: MakeEngine, state: Path) -> None:
     engine, other = make_engine(), make_engine()
     running = await engine.ensure_started()
     await other.ensure_started()
@@ -205,7 +208,8 @@ async def test_the_engine_ends_after_the_last_window(make_engine: MakeEngine) ->
     assert (await other.ensure_started()).pid == running.pid
     await other.release()
 
-    await until(lambda: gone(running.pid) and gone(server), "the engine ends when it is idle")
+    await until(lambda: gone(server), "the server ends when it is idle")
+    await until(partial(unowned, state), "the supervisor ends with it")
     assert await engine.status() == ()
 
 
@@ -222,11 +226,13 @@ async def test_the_engine_ends_after_a_killed_editor(
     await until(lambda: gone(pid) and gone(server), "the engine ends without its editor")
 
 
-async def test_an_engine_can_be_started_again_after_its_end(make_engine: MakeEngine) -> None:
+async def test_an_engine_can_be_started_again_after_its_end(
+    make_engine: MakeEngine, state: Path
+) -> None:
     engine = make_engine()
     first = await engine.ensure_started()
     await engine.release()
-    await until(lambda: gone(first.pid), "the engine ends when it is idle")
+    await until(partial(unowned, state), "the engine ends when it is idle")
 
     second = await engine.ensure_started()
 
@@ -372,8 +378,7 @@ async def test_a_release_in_the_middle_of_a_start_leaves_no_lease(
     with pytest.raises(asyncio.CancelledError):
         await starting
 
-    for folder in state.iterdir():
-        await until(partial(_unowned, folder), "the engine ends")
+    await until(partial(unowned, state), "the engine ends")
 
 
 async def test_code_in_the_working_folder_is_never_run(
@@ -393,19 +398,18 @@ async def test_code_in_the_working_folder_is_never_run(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
-async def test_a_supervisor_that_is_told_to_end_ends_in_order(make_engine: MakeEngine) -> None:
+async def test_a_supervisor_that_is_told_to_end_ends_in_order(
+    make_engine: MakeEngine, state: Path
+) -> None:
     engine = make_engine()
     running = await engine.ensure_started()
     server = (await only_status(engine)).server_pid
 
     psutil.Process(running.pid).send_signal(signal.SIGTERM)
 
-    await until(lambda: gone(running.pid) and gone(server), "both processes end")
+    await until(lambda: gone(server), "the server ends")
+    await until(partial(unowned, state), "the supervisor ends")
     assert (await engine.ensure_started()).pid != running.pid
-
-
-def _unowned(folder: Path) -> bool:
-    return not EngineFolder(folder).supervisor_alive()
 
 
 async def _another(engine: Engine, before: RunningEngine) -> RunningEngine:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ringfence.engine.client import RunningEngine
 from ringfence.engine.store import InstalledModel
 from ringfence.privacy import MANIFEST, Endpoint, Gate, Manifest, Zone
 from tests.engine.conftest import MakeEngine
-from tests.engine.waiting import gone, until
+from tests.engine.waiting import gone, unowned, until
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -114,7 +115,7 @@ async def test_a_closed_connection_stops_the_generation(running: RunningEngine) 
 
 
 async def test_the_engine_survives_its_server_and_its_supervisor(
-    make_engine: MakeEngine, real_model: InstalledModel
+    make_engine: MakeEngine, real_model: InstalledModel, state: Path
 ) -> None:
     engine = make_engine(real_model.path.parent, model=real_model.card.id)
     first = await engine.ensure_started()
@@ -129,6 +130,7 @@ async def test_the_engine_survives_its_server_and_its_supervisor(
     [status] = await engine.status()
     psutil.Process(second.pid).kill()
     await until(lambda: gone(status.server_pid), "the server follows its supervisor")
+    await until(partial(unowned, state), "the supervisor is gone")
     third = await engine.ensure_started()
 
     assert third.pid != second.pid

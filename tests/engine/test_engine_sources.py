@@ -230,7 +230,7 @@ async def test_when_no_source_delivers_each_is_named_with_its_reason(
 ) -> None:
     web.statuses[MANIFEST_PATH] = [404]
     web.statuses[HUB_PATH] = [403]
-    sources = [LocalSource(), library(web, tmp_path / "own"), hub(web)]
+    sources: list[Source] = [LocalSource(), library(web, tmp_path / "own"), hub(web)]
 
     with pytest.raises(ModelUnavailable) as failure:
         await pull(card(), ModelStore(tmp_path / "models"), sources, ignore)

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
+
+from ringfence.engine.state import EngineFolder
 
 
 async def until(holds: Callable[[], bool], what: str, seconds: float = 30) -> None:
@@ -13,6 +16,15 @@ async def until(holds: Callable[[], bool], what: str, seconds: float = 30) -> No
     while not await asyncio.to_thread(holds):
         assert loop.time() < end, f"waited {seconds:.0f} s in vain: {what}"
         await asyncio.sleep(0.05)
+
+
+def unowned(state: Path) -> bool:
+    """Whether no supervisor owns an engine.
+
+    A killed process counts as gone when its first thread is, but keeps its locks until
+    its last thread is; so whoever needs the locks to be free asks this.
+    """
+    return not any(EngineFolder(path).supervisor_alive() for path in state.glob("*"))
 
 
 def gone(pid: int) -> bool:

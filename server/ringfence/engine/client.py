@@ -39,6 +39,9 @@ _LOAD_TIMEOUT = 120.0
 
 _POLL = 0.05
 
+#: Engines to join before giving up: one that is found can be about to end.
+_JOINS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class RunningEngine:
@@ -174,7 +177,20 @@ class Engine:
         )
 
     async def _start(self) -> RunningEngine:
-        choice, folder = await self._join()
+        for _ in range(_JOINS):
+            choice, folder = await self._join()
+            running = await self._await_ready(choice, folder)
+            if running is not None:
+                self._running = running
+                return running
+            # The engine that was joined was just ending: the next is a new one.
+            await self._drop_lease()
+        raise EngineFailed(
+            "the engine's supervisor ended; `ringfence doctor` shows the engine's log"
+        )
+
+    async def _await_ready(self, choice: ModelChoice, folder: EngineFolder) -> RunningEngine | None:
+        """Wait until the model is loaded; None when the supervisor ended before."""
         until = time.monotonic() + _LOAD_TIMEOUT
         while time.monotonic() < until:
             state, alive = await asyncio.to_thread(_look, folder)
@@ -182,19 +198,15 @@ class Engine:
                 await self._drop_lease()
                 raise EngineFailed(f"the engine failed: {state.reason}")
             if not alive:
-                await self._drop_lease()
-                raise EngineFailed(
-                    "the engine's supervisor ended; `ringfence doctor` shows the engine's log"
-                )
+                return None
             if state is not None and state.status is Status.READY and await self._healthy(state):
-                self._running = RunningEngine(
+                return RunningEngine(
                     url=state.url,
                     api_key=state.key,
                     model=choice.card,
                     context=state.context,
                     pid=state.pid,
                 )
-                return self._running
             await asyncio.sleep(_POLL)
         raise EngineNotReady(f"{choice.card.id} is still loading; try again in a moment")
 
