@@ -4,32 +4,19 @@ The model is tiny and its words are noise; everything else is as users have it.
 """
 
 import asyncio
-import importlib.util
+import os
 import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
-import httpx2
 import psutil
 import pytest
 
 from ringfence.engine import starter
-from ringfence.engine.client import Engine, RunningEngine
-from ringfence.engine.errors import (
-    EngineFailed,
-    EngineNotInstalled,
-    ModelNotInstalled,
-    NotEnoughMemory,
-    NotGguf,
-    UnknownModel,
-)
-from ringfence.engine.machine import Machine
-from ringfence.engine.sources.protocol import Progress
-from ringfence.engine.state import EngineFolder
-from ringfence.engine.status import EngineStatus
-from ringfence.privacy import MANIFEST, Endpoint, Gate, Manifest, Zone
+from tests.engine.asking import another, ask, complete, only_status
 from tests.engine.conftest import MakeEngine
 from tests.engine.waiting import gone, unowned, until
 
@@ -53,32 +40,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-async def ask(
-    running: RunningEngine, path: str, body: object = None, **headers: str
-) -> httpx2.Response:
-    """Send a request to the engine's server."""
-    endpoint = Endpoint("engine", running.url, Zone.DEVICE)
-    extensions = {MANIFEST: Manifest(None, purpose="test", backend="engine")}
-    async with Gate(Zone.DEVICE).client(endpoint) as client:
-        if body is None:
-            return await client.get(path, headers=headers, extensions=extensions)
-        return await client.post(path, json=body, headers=headers, extensions=extensions)
-
-
-async def complete(running: RunningEngine) -> httpx2.Response:
-    body = {
-        "prompt": "<|fim_prefix|>a<|fim_suffix|>b<|fim_middle|>",
-        "max_tokens": 4,
-        "ignore_eos": True,
-    }
-    return await ask(running, "/v1/completions", body, Authorization=f"Bearer {running.api_key}")
-
-
-async def only_status(engine: Engine) -> EngineStatus:
-    [status] = await engine.status()
-    return status
 
 
 async def test_an_engine_starts_and_completes(make_engine: MakeEngine) -> None:
@@ -172,7 +133,7 @@ async def test_a_killed_server_comes_back_with_another_key(make_engine: MakeEngi
 
     psutil.Process(server).kill()
     await until(lambda: gone(server), "the server is killed")
-    after = await _another(engine, before)
+    after = await another(engine, before)
 
     assert (await complete(after)).status_code == 200
     assert after.pid == before.pid
@@ -248,7 +209,7 @@ async def test_other_settings_get_an_engine_of_their_own(make_engine: MakeEngine
     assert second.context == 2048
 
 
-async def test_an_engine_that_nobody_uses_makes_room_for_another(
+async def test_an_engine_that_nobody_uses_makes_room_foranother(
     make_engine: MakeEngine,
 ) -> None:
     idle = make_engine(idle_seconds=600)
@@ -258,99 +219,6 @@ async def test_an_engine_that_nobody_uses_makes_room_for_another(
     await make_engine(context=2048).ensure_started()
 
     await until(lambda: gone(first.pid), "the idle engine makes room")
-
-
-async def test_a_server_that_keeps_crashing_is_given_up(make_engine: MakeEngine) -> None:
-    engine = make_engine()
-    running = await engine.ensure_started()
-
-    async def keep_killing() -> None:
-        last = running
-        while True:
-            server = (await only_status(engine)).server_pid
-            if server:
-                psutil.Process(server).kill()
-                await until(partial(gone, server), "the server is killed")
-            last = await _another(engine, last)
-
-    with pytest.raises(EngineFailed, match=r"killed.*each time it was restarted"):
-        await keep_killing()
-
-    assert (await only_status(engine)).status == "failed"
-    await until(lambda: gone(running.pid), "the supervisor ends with it")
-
-
-async def test_a_file_that_is_no_model_is_refused(make_engine: MakeEngine, tmp_path: Path) -> None:
-    file = tmp_path / "notes.gguf"
-    file.write_text("these are notes")
-
-    with pytest.raises(NotGguf, match=r"notes\.gguf is not a GGUF model file"):
-        await make_engine(model=str(file)).ensure_started()
-
-
-async def test_a_missing_file_is_refused(make_engine: MakeEngine, tmp_path: Path) -> None:
-    with pytest.raises(NotGguf, match="does not exist"):
-        await make_engine(model=str(tmp_path / "gone.gguf")).ensure_started()
-
-
-async def test_a_model_that_is_not_installed_is_told_how_to_get(make_engine: MakeEngine) -> None:
-    with pytest.raises(ModelNotInstalled, match=r"models pull qwen2\.5-coder:0\.5b"):
-        await make_engine(model="auto").ensure_started()
-
-
-async def test_a_damaged_model_fails_once_and_says_why(
-    make_engine: MakeEngine, tmp_path: Path, tiny_model: Path, state: Path
-) -> None:
-    damaged = tmp_path / "damaged.gguf"
-    damaged.write_bytes(tiny_model.read_bytes()[:200_000])
-    engine = make_engine(model=str(damaged))
-
-    with pytest.raises(EngineFailed, match="corrupted or incomplete"):
-        await engine.ensure_started()
-    [folder] = state.iterdir()
-    token = EngineFolder(folder).read_state().token  # type: ignore[union-attr]
-    with pytest.raises(EngineFailed, match="corrupted or incomplete"):
-        await engine.ensure_started()
-    again = EngineFolder(folder).read_state()
-
-    assert again is not None
-    assert again.token == token
-    assert again.restarts == 0
-
-
-async def test_a_mended_model_is_tried_at_once(
-    make_engine: MakeEngine, tmp_path: Path, tiny_model: Path
-) -> None:
-    model = tmp_path / "model.gguf"
-    model.write_bytes(tiny_model.read_bytes()[:200_000])
-    engine = make_engine(model=str(model))
-    with pytest.raises(EngineFailed):
-        await engine.ensure_started()
-
-    model.write_bytes(tiny_model.read_bytes())
-
-    assert (await engine.ensure_started()).pid
-
-
-async def test_without_llama_cpp_the_user_is_told_what_to_install(
-    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-
-    with pytest.raises(EngineNotInstalled, match=r"pip install 'ringfence\[engine\]'"):
-        await make_engine().ensure_started()
-
-
-async def test_a_model_that_does_not_fit_is_not_started(
-    make_engine: MakeEngine, state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(starter, "examine", lambda: Machine(2, 2.0, 100_000_000, 50_000_000))
-
-    with pytest.raises(NotEnoughMemory, match="choose a smaller model"):
-        await make_engine().ensure_started()
-
-    [folder] = state.iterdir()
-    assert EngineFolder(folder).read_state() is None
 
 
 async def test_a_cancelled_caller_does_not_stop_the_start_for_others(
@@ -412,54 +280,17 @@ async def test_a_supervisor_that_is_told_to_end_ends_in_order(
     assert (await engine.ensure_started()).pid != running.pid
 
 
-async def _another(engine: Engine, before: RunningEngine) -> RunningEngine:
-    """Return the engine once it is not as it was ``before``; the supervisor needs a moment."""
-    while True:
-        running = await engine.ensure_started()
-        if running.url != before.url:
-            return running
-        await asyncio.sleep(0.02)
-
-
-async def test_the_model_set_by_the_user_is_chosen(make_engine: MakeEngine) -> None:
-    choice = await make_engine(model="qwen2.5-coder:7b").choose_model()
-
-    assert choice.card.id == "qwen2.5-coder:7b"
-    assert choice.installed is None
-
-
-async def test_without_any_model_the_smallest_is_suggested(make_engine: MakeEngine) -> None:
-    choice = await make_engine(model="auto").choose_model()
-
-    assert choice.card.id == "qwen2.5-coder:0.5b"
-    assert choice.installed is None
-
-
-async def test_an_installed_model_is_chosen_by_itself(
-    make_engine: MakeEngine, tmp_path: Path, tiny_model: Path
+async def test_what_an_engine_left_long_ago_is_deleted(
+    make_engine: MakeEngine, state: Path
 ) -> None:
-    models = tmp_path / "models"
-    models.mkdir()
-    (models / "qwen2.5-coder-1.5b.gguf").write_bytes(tiny_model.read_bytes())
+    old, recent = state / "old", state / "recent"
+    for folder in (old, recent):
+        folder.mkdir(parents=True)
+        (folder / "engine.log").write_text("once upon a time")
+    long_ago = time.time() - starter.FORGET_AFTER - 1
+    os.utime(old, (long_ago, long_ago))
 
-    engine = make_engine(model="auto")
-    choice = await engine.choose_model()
+    await make_engine().ensure_started()
 
-    assert choice.card.id == "qwen2.5-coder:1.5b"
-    assert (await engine.ensure_started()).model == choice.card
-
-
-async def test_a_model_is_fetched_by_its_name(
-    make_engine: MakeEngine, tmp_path: Path, tiny_model: Path
-) -> None:
-    seen: list[Progress] = []
-
-    model = await make_engine().pull(str(tiny_model), seen.append)
-
-    assert model.path == tiny_model
-    assert seen[-1].done_bytes == model.size_bytes
-
-
-async def test_a_name_that_no_model_has_is_refused(make_engine: MakeEngine) -> None:
-    with pytest.raises(UnknownModel):
-        await make_engine().pull("quen", lambda progress: None)
+    assert not old.exists()
+    assert recent.exists()

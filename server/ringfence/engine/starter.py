@@ -12,6 +12,7 @@ import importlib.metadata
 import importlib.util
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -31,6 +32,9 @@ from .tuning import memory_needed, tune
 #: Seconds after which an engine that gave up may be tried again. A file or a package that
 #: was mended makes another engine, which is tried at once.
 RETRY_AFTER = 60.0
+
+#: Seconds after which the log and the state of an engine that ended are deleted.
+FORGET_AFTER = 30 * 24 * 3600.0
 
 #: Seconds that another window may take to start the engine before this one complains.
 _START_TIMEOUT = 20.0
@@ -172,7 +176,10 @@ def _make_room(wanted: EngineFolder) -> None:
     asked = []
     for path in wanted.path.parent.iterdir():
         other = EngineFolder(path)
-        if path == wanted.path or not path.is_dir() or not other.supervisor_alive():
+        if path == wanted.path or not path.is_dir():
+            continue
+        if not other.supervisor_alive():
+            _forget_if_old(other)
             continue
         lock = try_lock(other.start_lock)
         if lock is None:
@@ -186,6 +193,16 @@ def _make_room(wanted: EngineFolder) -> None:
     until = time.monotonic() + _YIELD_TIMEOUT
     while time.monotonic() < until and any(other.supervisor_alive() for other in asked):
         time.sleep(0.1)
+
+
+def _forget_if_old(folder: EngineFolder) -> None:
+    """Delete what an engine left that nobody has wanted for long: an older version's, say."""
+    try:
+        age = time.time() - folder.path.stat().st_mtime
+    except OSError:
+        return
+    if age > FORGET_AFTER:
+        shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _spawn(folder: EngineFolder) -> None:
