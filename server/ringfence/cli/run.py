@@ -20,6 +20,7 @@ from .output import DONE, INTERRUPTED, REFUSED, WRONG_USE, Failure, print_line, 
 #: The commands, in the order of the help, and the modules that hold them.
 COMMANDS = {
     "serve": "serve",
+    "config": "config",
 }
 
 #: Set to anything, it shows where an internal error comes from.

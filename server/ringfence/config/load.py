@@ -12,7 +12,7 @@ from .document import Document, parse
 from .environment import Expansion
 from .locate import CONFIG_VARIABLE, find_directories
 from .problems import ConfigProblem, Fault, KeyPath, Place, dotted
-from .reference import translate
+from .reference import translate, translate_path
 from .settings import Settings
 from .validate import prune, soften, validate
 
@@ -29,7 +29,8 @@ class Loaded:
         problems: what is wrong, in the order of the file.
         path: the file, which need not exist.
         exists: whether there is such a file.
-        references: texts that were written with references to environment variables.
+        references: texts that were written with references to environment variables, by
+            their place in the settings.
     """
 
     settings: Settings
@@ -88,7 +89,8 @@ def parse_settings(text: str, path: Path, environment: Mapping[str, str] | None 
     problems = _problems(path, faults, document)
     if file is None or any(p.severity == "error" for p in problems):
         return Loaded(Settings(), problems, path)
-    return Loaded(translate(file), problems, path, references=expansion.references)
+    references = {translate_path(p, file): text for p, text in expansion.references.items()}
+    return Loaded(translate(file), problems, path, references=references)
 
 
 def _read(path: Path) -> bytes:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 
 from ringfence.privacy import Zone
 
+from .problems import KeyPath
 from .settings import (
     BackendKind,
     BackendSettings,
@@ -114,6 +115,27 @@ def translate(file: ConfigurationFile) -> Settings:
         given["health"] = router.health_check or file.health
         given["validation"] = router.validation or file.validation
     return Settings(**given)
+
+
+def translate_path(path: KeyPath, file: ConfigurationFile) -> KeyPath:
+    """Return where a key of the file stands in the settings that the file means."""
+    first = len(file.backends)
+    has_local = file.router is not None and file.router.local_endpoint is not None
+    match path:
+        case ("router", "local_endpoint"):
+            return ("backends", first, "url")
+        case ("router", "cloud_endpoint"):
+            return ("backends", first + has_local, "url")
+        case ("router", "cloud_api_key"):
+            return ("backends", first + has_local, "api_key")
+        case ("router", "thresholds", *rest) | ("router", "model_routing", *rest):
+            return ("routing", *rest)
+        case ("router", "health_check", *rest):
+            return ("health", *rest)
+        case ("router", "validation", *rest):
+            return ("validation", *rest)
+        case _:
+            return path
 
 
 def _backends(router: RouterSettings) -> list[BackendSettings]:
