@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ LARGE_PARAMETERS = 60e9
 
 QUICK_QUANTIZATION = "Q4_K_M"
 PRECISE_QUANTIZATION = "Q8_0"
+
+_DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}")
 
 _NAMES = {
     TaskKind.COMPLETION: "an inline completion",
@@ -186,10 +189,15 @@ def is_named(model: Model, name: str) -> bool:
     """Say whether ``name`` means ``model``: its name, or that of its variants.
 
     ``llama3.1:8b`` also means ``llama3.1:8b-instruct-q8_0``: which of a model's
-    quantizations is used depends on the task.
+    quantizations is used depends on the task. ``claude-3-5-sonnet`` also means its dated
+    versions, but ``gpt-4o`` does not mean ``gpt-4o-mini``.
     """
     known, name = model.id.lower(), name.lower()
-    return known == name or known == f"{name}:latest" or known.startswith(f"{name}-")
+    if not known.startswith(name):
+        return False
+    rest = known[len(name) :]
+    variant = ":" in name and rest.startswith("-")
+    return variant or rest in ("", ":latest", "-latest") or bool(_DATE.fullmatch(rest))
 
 
 def _size(model: Model, *, quick: bool) -> float:

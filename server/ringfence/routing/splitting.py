@@ -10,9 +10,6 @@ from ringfence.privacy import Fragment, SourceKind
 
 Count = Callable[[str], int]
 
-#: Answers are combined again and again until they fit; each round must shrink them.
-MOST_ROUNDS = 6
-
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
 
@@ -84,8 +81,8 @@ async def answer_in_parts(
     """
     done = 0
     pieces = split_lines(text.text, part_tokens, count)
-    for combining in [False] + [True] * MOST_ROUNDS:
-        label = text.source if not combining else replace(text.source, kind=SourceKind.ANSWER)
+    label, combining = text.source, False
+    while pieces:
         answers: list[str] = []
         for number, piece in enumerate(pieces, start=1):
             progress(done, done + len(pieces) - number + 1 + (len(pieces) > 1))
@@ -94,10 +91,14 @@ async def answer_in_parts(
         if len(answers) == 1:
             progress(done, done)
             return answers[0]
-        pieces = split_lines(_joined(answers), part_tokens, count)
-    raise ValueError(
-        "the answers about the parts are too long to be combined; ask for shorter ones"
-    )
+        together = split_lines(_joined(answers), part_tokens, count)
+        if len(together) >= len(pieces):
+            raise ValueError(
+                "the answers about the parts are too long to be combined; ask for shorter ones"
+            )
+        pieces = together
+        label, combining = replace(text.source, kind=SourceKind.ANSWER), True
+    return ""
 
 
 def _joined(answers: list[str]) -> str:
