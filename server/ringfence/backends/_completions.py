@@ -10,10 +10,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from ._http import Server, overflow
+from ._http import Server
+from ._json import dict_of, dicts_of, int_of, text_of
 from ._sse import json_events
 from .errors import InvalidAnswer, Unsupported
-from .fim import Reindented, render, split_indentation
+from .fim_prompt import Reindented, render, split_indentation, stops
 from .values import (
     Event,
     FillInTheMiddle,
@@ -45,32 +46,36 @@ async def fill(
     Raises:
         BackendError: by what went wrong.
     """
-    name = server.endpoint.name
+    name, model = server.name, generation.model.id
     format_ = generation.model.fim
     if format_ is None:
-        raise Unsupported(
-            name,
-            f"{generation.model.id!r} cannot fill in the middle; use a coder model such as "
-            "qwen2.5-coder for completions.",
-        )
+        raise no_fim(name, model)
     prefix, indentation = split_indentation(prompt.prefix.text)
     body = _body(generation, format_, render(format_, prompt, prefix)) | dict(extra)
     reindented = Reindented(indentation)
-    usage, reason, served = Usage(), None, None
+    usage, reason, served = Usage(), "", ""
     async with (
-        server.stream(path, body, generation) as response,
-        aclosing(json_events(response, name)) as events,
+        server.stream(path, body, generation) as answer,
+        aclosing(json_events(answer, name, model)) as events,
     ):
         async for event in events:
-            refuse_error(event, name)
             usage = usage_of(event, usage)
-            served = event.get("model", served)
-            for choice in event.get("choices") or ():
-                text = reindented.feed(choice.get("text") or "")
+            served = text_of(event.get("model")) or served
+            for choice in dicts_of(event.get("choices")):
+                text = reindented.feed(text_of(choice.get("text")))
                 if text:
                     yield TextDelta(text)
-                reason = choice.get("finish_reason") or reason
-    yield Finished(finish_reason(reason, name), usage, served_model=served)
+                reason = text_of(choice.get("finish_reason")) or reason
+    yield Finished(finish_reason(reason, name), usage, served_model=served or None)
+
+
+def no_fim(name: str, model: str) -> Unsupported:
+    """Return the failure for a model that fills no holes."""
+    return Unsupported(
+        name,
+        f"{model!r} on {name!r} cannot fill in the middle; use a coder model such as "
+        "qwen2.5-coder for completions.",
+    )
 
 
 def _body(generation: Generation, format_: FimFormat, prompt: str) -> dict[str, Any]:
@@ -80,7 +85,7 @@ def _body(generation: Generation, format_: FimFormat, prompt: str) -> dict[str, 
         # vLLM generates 16 tokens when this is left out.
         "max_tokens": generation.max_tokens,
         "temperature": generation.temperature,
-        "stop": [*generation.stop, *format_.stop][:4],
+        "stop": stops(format_, generation.stop),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -89,16 +94,16 @@ def _body(generation: Generation, format_: FimFormat, prompt: str) -> dict[str, 
     return body
 
 
-def finish_reason(reason: str | None, name: str) -> FinishReason:
+def finish_reason(reason: str, name: str) -> FinishReason:
     """Return why a generation ended, in our words.
 
     Raises:
         InvalidAnswer: when the server did not say: the answer was cut short.
     """
     match reason:
-        case "stop" | "eos" | "end_turn" | "stop_sequence":
+        case "stop" | "eos" | "word" | "end_turn" | "stop_sequence":
             return FinishReason.STOP
-        case "length" | "max_tokens":
+        case "length" | "limit" | "max_tokens" | "model_length" | "model_context_window_exceeded":
             return FinishReason.LENGTH
         case "tool_calls" | "tool_use" | "function_call":
             return FinishReason.TOOL_CALLS
@@ -108,22 +113,19 @@ def finish_reason(reason: str | None, name: str) -> FinishReason:
             raise InvalidAnswer(name, f"{name!r} did not say why its answer ended.")
 
 
-def refuse_error(event: Mapping[str, Any], name: str) -> None:
-    """Raise what a server reports in mid-stream, under HTTP 200."""
-    error = event.get("error")
-    if not error:
-        return
-    if isinstance(error, dict) and error.get("type") == "exceed_context_size_error":
-        raise overflow(name, error)
-    raise InvalidAnswer(name, f"{name!r} failed while it was generating.")
-
-
 def usage_of(event: Mapping[str, Any], before: Usage) -> Usage:
     """Return the token counts, llama-server's own ``timings`` where there are some."""
-    usage, timings = event.get("usage") or {}, event.get("timings") or {}
-    details = usage.get("prompt_tokens_details") or {}
+    usage, timings = dict_of(event.get("usage")), dict_of(event.get("timings"))
+    details = dict_of(usage.get("prompt_tokens_details"))
+    cached = int_of(timings.get("cache_n"))
+    if cached is None:
+        cached = int_of(details.get("cached_tokens"))
     return Usage(
-        prompt_tokens=usage.get("prompt_tokens", before.prompt_tokens),
-        cached_tokens=timings.get("cache_n", details.get("cached_tokens", before.cached_tokens)),
-        output_tokens=usage.get("completion_tokens", before.output_tokens),
+        prompt_tokens=_known(int_of(usage.get("prompt_tokens")), before.prompt_tokens),
+        cached_tokens=_known(cached, before.cached_tokens),
+        output_tokens=_known(int_of(usage.get("completion_tokens")), before.output_tokens),
     )
+
+
+def _known(value: int | None, before: int | None) -> int | None:
+    return before if value is None else value

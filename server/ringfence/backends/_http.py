@@ -1,36 +1,35 @@
-"""Requests to one server: through the gate, with a deadline, and failures by their class."""
+"""Requests to one server: through the gate, bounded in time and size, failures by their class."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from ringfence.privacy import MANIFEST, Clearance, Endpoint, Gate, GateRefusal, Manifest
+from ringfence.privacy import MANIFEST, Clearance, Endpoint, Gate, Manifest
 
-from .errors import (
-    BackendError,
-    ContextOverflow,
-    DeadlineExceeded,
-    InvalidAnswer,
-    ModelMissing,
-    OutOfRing,
-    Overloaded,
-    Refused,
-    Unreachable,
-    Unsupported,
-)
-from .values import Generation
+from ._failures import Translated, failure_of_status
+from .errors import InvalidAnswer, Refused, Unreachable
+from .values import Generation, Model
+
+if TYPE_CHECKING:
+    from ._websocket import Socket
 
 #: Seconds for a question that needs no generation.
 QUESTION_SECONDS = 10.0
 
+#: Bytes of an answer to a question: lists of models of the cloud reach some hundred thousand.
+_MOST_ANSWER_BYTES = 16 * 1024 * 1024
+
 #: Bytes of an error's body that are looked at.
 _MOST_ERROR_BYTES = 16 * 1024
+
+#: Seconds to wait for the last bytes of an answer whose end was already read.
+_REST_SECONDS = 0.05
 
 
 class Server:
@@ -42,57 +41,101 @@ class Server:
         headers: what every request carries, such as the key.
     """
 
-    def __init__(self, gate: Gate, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, gate: Gate, endpoint: Endpoint, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.endpoint = endpoint
         self._gate = gate
-        self._headers = dict(headers)
+        self._headers = dict(headers) if headers is not None else _bearer(endpoint)
         self._client: httpx2.AsyncClient | None = None
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """The backend's configured name."""
+        return self.endpoint.name
 
     async def get(self, path: str, purpose: str) -> Any:
         """Return the JSON at ``path``; such a request carries no workspace text."""
-        return await self._ask("GET", path, None, purpose)
+        return await self._ask("GET", path, None, Manifest(None, purpose, self.name))
 
-    async def post(self, path: str, body: Mapping[str, Any], purpose: str) -> Any:
+    async def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        purpose: str,
+        model: str | None = None,
+        seconds: float = QUESTION_SECONDS,
+    ) -> Any:
         """Return the JSON answer to a small question without workspace text."""
-        return await self._ask("POST", path, body, purpose)
+        manifest = Manifest(None, purpose, self.name, model)
+        return await self._ask("POST", path, body, manifest, seconds)
 
     async def post_text(
-        self, path: str, body: Mapping[str, Any], purpose: str, clearance: Clearance, model: str
+        self, path: str, body: Mapping[str, Any], purpose: str, clearance: Clearance, model: Model
     ) -> Any:
         """Return the JSON answer to a question that carries workspace text."""
-        return await self._ask("POST", path, body, purpose, clearance, model)
+        manifest = Manifest(clearance, purpose, self.name, model.id, model.zone)
+        return await self._ask("POST", path, body, manifest)
 
     @asynccontextmanager
     async def stream(
         self, path: str, body: Mapping[str, Any], generation: Generation
-    ) -> AsyncIterator[httpx2.Response]:
-        """Post a generation and give its response, to be read as it comes.
+    ) -> AsyncIterator[Answer]:
+        """Post a generation and give its answer, to be read as it comes.
 
-        Leaving the context closes the connection, which stops the generation.
+        Leaving the context before the answer's end closes the connection, which stops the
+        generation at the server.
 
         Raises:
-            BackendError: by what went wrong, inside the context too.
+            BackendError: by what went wrong.
         """
         manifest = Manifest(
             clearance=generation.clearance,
             purpose=generation.purpose,
-            backend=self.endpoint.name,
+            backend=self.name,
             model=generation.model.id,
             served_from=generation.model.zone,
         )
-        with _translated(self.endpoint.name):
-            async with asyncio.timeout(generation.deadline):
-                request = self._build("POST", path, body, manifest)
-                response = await self._open().send(request, stream=True)
-                try:
-                    if response.is_error:
-                        raise await _failure(self.endpoint.name, response, generation.model.id)
-                    yield response
-                finally:
-                    await response.aclose()
+        until = asyncio.get_running_loop().time() + generation.deadline
+        # The deadline holds while this waits, and never while the reader does something
+        # else: a timeout that spans a ``yield`` would cancel the reader's own work.
+        with Translated(self.name):
+            async with asyncio.timeout_at(until):
+                response = await self._send("POST", path, body, manifest)
+        answer = Answer(self.name, response, until)
+        try:
+            if not response.is_success:
+                start = await answer.read(_MOST_ERROR_BYTES)
+                raise failure_of_status(
+                    self.name, response.status_code, response.headers, start, generation.model.id
+                )
+            yield answer
+            await answer.read_rest()
+        finally:
+            await answer.aclose()
+
+    @asynccontextmanager
+    async def socket(self, path: str, purpose: str) -> AsyncIterator[Socket | None]:
+        """Give a WebSocket for questions without workspace text; None where there is none."""
+        from ._websocket import Socket, handshake_headers
+
+        manifest = Manifest(None, purpose, self.name)
+        with Translated(self.name):
+            async with asyncio.timeout(QUESTION_SECONDS):
+                response = await self._send("GET", path, None, manifest, handshake_headers())
+        try:
+            stream = response.extensions.get("network_stream")
+            if response.status_code == 101 and stream is not None:
+                yield Socket(self.name, stream, QUESTION_SECONDS)
+            else:
+                yield None
+        finally:
+            await response.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections, for good."""
+        self._closed = True
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -102,111 +145,119 @@ class Server:
         method: str,
         path: str,
         body: Mapping[str, Any] | None,
-        purpose: str,
-        clearance: Clearance | None = None,
-        model: str | None = None,
+        manifest: Manifest,
+        seconds: float = QUESTION_SECONDS,
     ) -> Any:
-        name = self.endpoint.name
-        manifest = Manifest(clearance, purpose, name, model)
-        with _translated(name):
-            async with asyncio.timeout(QUESTION_SECONDS):
-                request = self._build(method, path, body, manifest)
-                response = await self._open().send(request)
-        if response.is_error:
-            raise await _failure(name, response, model)
+        until = asyncio.get_running_loop().time() + seconds
+        with Translated(self.name):
+            async with asyncio.timeout_at(until):
+                response = await self._send(method, path, body, manifest)
+        answer = Answer(self.name, response, until)
         try:
-            return response.json()
-        except ValueError as error:
-            raise InvalidAnswer(name, f"{name!r} answered {path} with no JSON.") from error
+            content = await answer.read(_MOST_ANSWER_BYTES)
+            whole = await answer.ended()
+        finally:
+            await answer.aclose()
+        if not response.is_success:
+            raise failure_of_status(
+                self.name,
+                response.status_code,
+                response.headers,
+                content[:_MOST_ERROR_BYTES],
+                manifest.model,
+            )
+        try:
+            return json.loads(content) if whole else None
+        except (ValueError, RecursionError) as error:
+            raise InvalidAnswer(
+                self.name, f"{self.name!r} did not answer in JSON; check its kind and its url."
+            ) from error
 
-    def _build(
-        self, method: str, path: str, body: Mapping[str, Any] | None, manifest: Manifest
-    ) -> httpx2.Request:
-        return self._open().build_request(
-            method, path, json=body, headers=self._headers, extensions={MANIFEST: manifest}
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        manifest: Manifest,
+        more: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        for value in self._headers.values():
+            if not (value.isascii() and value.isprintable()):
+                raise Refused(self.name, f"The api_key of {self.name!r} is no key; check it.")
+        client = self._open()
+        headers = {**self._headers, "Accept-Encoding": "identity", **(more or {})}
+        content: bytes | None = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            # Half surrogates, which a prompt may hold, cannot be sent in UTF-8.
+            content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        request = client.build_request(
+            method, path, content=content, headers=headers, extensions={MANIFEST: manifest}
         )
+        return await client.send(request, stream=True)
 
     def _open(self) -> httpx2.AsyncClient:
+        if self._closed:
+            raise Unreachable(self.name, f"{self.name!r} is no longer in use.")
         if self._client is None:
             self._client = self._gate.client(self.endpoint)
         return self._client
 
 
-class _translated:  # noqa: N801 - used as a statement
-    """Turns what httpx2 and the deadline raise into failure classes."""
+class Answer:
+    """A response that is read as it comes, within a deadline.
 
-    def __init__(self, name: str) -> None:
+    Args:
+        name: the backend's configured name.
+        response: the open response.
+        until: the moment on the event loop's clock after which nothing is waited for.
+    """
+
+    def __init__(self, name: str, response: httpx2.Response, until: float) -> None:
+        self.kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         self._name = name
+        self._response = response
+        self._until = until
+        self._chunks: AsyncGenerator[bytes, None] = response.aiter_bytes()
 
-    def __enter__(self) -> None:
-        return None
+    async def chunk(self) -> bytes | None:
+        """Return the next bytes; None at the end.
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        name = self._name
-        match error:
-            case None | BackendError():
-                return
-            case GateRefusal():
-                raise OutOfRing(name, f"Not sent: {error}.") from error
-            case TimeoutError():
-                raise DeadlineExceeded(name, f"{name!r} did not answer in time.") from error
-            case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout():
-                raise Unreachable(
-                    name, f"Nothing answers at the address of {name!r}; is the server running?"
-                ) from error
-            case httpx2.TransportError() | httpx2.StreamError():
-                raise InvalidAnswer(name, f"{name!r} broke off its answer.") from error
-            case _:
-                return
+        Raises:
+            BackendError: when the deadline passes or the connection breaks.
+        """
+        with Translated(self._name, begun=True):
+            async with asyncio.timeout_at(self._until):
+                return await anext(self._chunks, None)
 
+    async def read(self, most: int) -> bytes:
+        """Return what comes, up to about ``most`` bytes."""
+        read = bytearray()
+        while len(read) < most and (chunk := await self.chunk()) is not None:
+            read += chunk
+        return bytes(read)
 
-async def _failure(name: str, response: httpx2.Response, model: str | None) -> BackendError:
-    """Return the failure class of an error response."""
-    body = (await response.aread())[:_MOST_ERROR_BYTES]
-    error = _error_object(body)
-    status = response.status_code
-    kind = str(error.get("type", ""))
-    words = str(error.get("message", "")).lower()
-    if kind == "exceed_context_size_error" or "context length" in words:
-        return overflow(name, error)
-    if status in (429, 503, 529):
-        return Overloaded(
-            name, f"{name!r} is busy or still loading its model.", _retry_after(response)
-        )
-    if status in (401, 403):
-        return Refused(name, f"{name!r} refuses the key (HTTP {status}); check its api_key.")
-    if status == 404:
-        what = f"the model {model!r}" if model else "what was asked"
-        return ModelMissing(name, f"{name!r} does not have {what}.")
-    if status == 501:
-        return Unsupported(name, f"{name!r} cannot do this with {model!r}.")
-    if status >= 500:
-        return InvalidAnswer(name, f"{name!r} failed (HTTP {status}).")
-    return Refused(name, f"{name!r} refused the request (HTTP {status}).")
+    async def ended(self) -> bool:
+        """Whether there is nothing more to read; takes one more piece if there is."""
+        return await self.chunk() is None
+
+    async def read_rest(self) -> None:
+        """Read the last bytes after the protocol's end, so that the connection can be kept.
+
+        A server that has more to say is not waited for; its connection is closed.
+        """
+        with suppress(httpx2.HTTPError, httpx2.StreamError, TimeoutError):
+            async with asyncio.timeout(_REST_SECONDS):
+                await anext(self._chunks, None)
+                await anext(self._chunks, None)
+
+    async def aclose(self) -> None:
+        """Close the response, and the connection unless its answer was read to the end."""
+        try:
+            await self._chunks.aclose()
+        finally:
+            await self._response.aclose()
 
 
-def overflow(name: str, error: Mapping[str, Any]) -> ContextOverflow:
-    """Return the failure for a prompt that does not fit, with the server's numbers."""
-    tokens, context = error.get("n_prompt_tokens"), error.get("n_ctx")
-    return ContextOverflow(
-        name,
-        f"The prompt does not fit the context window of {name!r}.",
-        tokens if isinstance(tokens, int) else None,
-        context if isinstance(context, int) else None,
-    )
-
-
-def _error_object(body: bytes) -> Mapping[str, Any]:
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return {}
-    error = content.get("error", content) if isinstance(content, dict) else {}
-    if isinstance(error, str):
-        return {"message": error}
-    return error if isinstance(error, dict) else {}
-
-
-def _retry_after(response: httpx2.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+def _bearer(endpoint: Endpoint) -> dict[str, str]:
+    return {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import httpx2
-
+from ._failures import failure_in_stream
+from ._http import Answer
+from ._lines import LineSplitter, LineTooLong
+from ._sse import object_of
 from .errors import InvalidAnswer
 
 
-async def json_lines(response: httpx2.Response, name: str) -> AsyncGenerator[dict[str, Any], None]:
-    """Yield the objects of a stream, split at LF bytes and nothing else.
+async def json_lines(answer: Answer, name: str, model: str) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield the objects of a stream, up to and with the one that says ``done``.
 
     Raises:
-        InvalidAnswer: when a line is no JSON object.
+        BackendError: when a line reports an error or is no JSON object, or when the stream
+            ends without ``done``: it was then cut short.
     """
-    rest = b""
-    async for chunk in response.aiter_bytes():
-        *lines, rest = (rest + chunk).split(b"\n")
+    splitter = LineSplitter(carriage_return=False)
+    ended = False
+    while not ended:
+        chunk = await answer.chunk()
+        ended = chunk is None
+        try:
+            lines = [splitter.rest()] if chunk is None else splitter.feed(chunk)
+        except LineTooLong as error:
+            raise InvalidAnswer(name, f"{name!r} sent a line without end.") from error
         for line in lines:
-            if line.strip():
-                yield _object(line, name)
-    if rest.strip():
-        yield _object(rest, name)
-
-
-def _object(line: bytes, name: str) -> dict[str, Any]:
-    try:
-        content = json.loads(line)
-    except ValueError as error:
-        raise InvalidAnswer(name, f"{name!r} sent a line that is no JSON.") from error
-    if not isinstance(content, dict):
-        raise InvalidAnswer(name, f"{name!r} sent a line that is no object.")
-    return content
+            if not line.strip():
+                continue
+            content = object_of(line, name)
+            if content.get("error"):
+                raise failure_in_stream(name, content["error"], model)
+            yield content
+            if content.get("done") is True:
+                return
+    raise InvalidAnswer(name, f"The answer of {name!r} was cut short.")

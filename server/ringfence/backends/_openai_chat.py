@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
-from ._completions import finish_reason, refuse_error, usage_of
+from ._completions import finish_reason, usage_of
 from ._http import Server
+from ._json import dict_of, dicts_of, int_of, text_of
+from ._schema import strict
 from ._sse import json_events
+from .fim import MOST_STOPS
 from .values import (
     Chat,
     Event,
@@ -17,18 +21,37 @@ from .values import (
     Generation,
     Message,
     TextDelta,
+    Tool,
     ToolCall,
     Usage,
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of server says the same things.
+
+    Attributes:
+        path: where it takes chats.
+        limit: its name for the most tokens of an answer.
+        seed: its name for the seed; None for a server that takes none.
+        usage: whether token counts must be asked for.
+        strict: whether schemas are held to strict mode's subset.
+        sampling: whether it takes a temperature and stop strings.
+        extra: what it takes besides.
+    """
+
+    path: str = "/v1/chat/completions"
+    limit: str = "max_tokens"
+    seed: str | None = "seed"
+    usage: bool = True
+    strict: bool = False
+    sampling: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
 async def chat(
-    server: Server,
-    generation: Generation,
-    prompt: Chat,
-    extra: Mapping[str, Any],
-    path: str = "/v1/chat/completions",
-    seed_field: str = "seed",
+    server: Server, generation: Generation, prompt: Chat, dialect: Dialect
 ) -> AsyncGenerator[Event, None]:
     """Stream the next turn of a conversation.
 
@@ -36,73 +59,80 @@ async def chat(
         server: where to ask.
         generation: what to generate.
         prompt: the conversation.
-        extra: what this kind of server takes besides.
-        path: where the server takes chats.
-        seed_field: what the server calls a seed.
+        dialect: how this kind of server wants to be asked.
 
     Raises:
         BackendError: by what went wrong.
     """
-    name = server.endpoint.name
+    name, model = server.name, generation.model.id
     calls: dict[int, ToolCall] = {}
-    usage, reason, served, refused = Usage(), None, None, False
+    usage, reason, served, refused = Usage(), "", "", False
     async with (
-        server.stream(
-            path, _body(generation, prompt, seed_field) | dict(extra), generation
-        ) as response,
-        aclosing(json_events(response, name)) as events,
+        server.stream(dialect.path, _body(generation, prompt, dialect), generation) as answer,
+        aclosing(json_events(answer, name, model)) as events,
     ):
         async for event in events:
-            refuse_error(event, name)
             usage = usage_of(event, usage)
-            served = event.get("model", served)
-            for choice in event.get("choices") or ():
-                delta = choice.get("delta") or {}
-                if delta.get("content"):
-                    yield TextDelta(delta["content"])
+            served = text_of(event.get("model")) or served
+            for choice in dicts_of(event.get("choices")):
+                delta = dict_of(choice.get("delta"))
+                if text := text_of(delta.get("content")):
+                    yield TextDelta(text)
                 refused = refused or bool(delta.get("refusal"))
-                for part in delta.get("tool_calls") or ():
+                for part in dicts_of(delta.get("tool_calls")):
                     _add_call(calls, part)
-                reason = choice.get("finish_reason") or reason
+                reason = text_of(choice.get("finish_reason")) or reason
     ended = FinishReason.REFUSAL if refused else finish_reason(reason, name)
-    yield Finished(ended, usage, tuple(calls.values()), served)
+    if calls and ended is FinishReason.STOP:
+        # Some servers call tools and say that they merely stopped.
+        ended = FinishReason.TOOL_CALLS
+    yield Finished(ended, usage, tuple(calls.values()), served or None)
 
 
-def _body(generation: Generation, prompt: Chat, seed_field: str) -> dict[str, Any]:
+def _body(generation: Generation, prompt: Chat, dialect: Dialect) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": generation.model.id,
         "messages": [_message(message) for message in prompt.messages],
-        "max_tokens": generation.max_tokens,
-        "temperature": generation.temperature,
+        dialect.limit: generation.max_tokens,
         "stream": True,
-        "stream_options": {"include_usage": True},
     }
-    if generation.stop:
-        body["stop"] = list(generation.stop[:4])
-    if generation.seed is not None:
-        body[seed_field] = generation.seed
+    if dialect.usage:
+        body["stream_options"] = {"include_usage": True}
+    if dialect.sampling:
+        body["temperature"] = generation.temperature
+        if generation.stop:
+            body["stop"] = list(generation.stop[:MOST_STOPS])
+    if generation.seed is not None and dialect.seed is not None:
+        body[dialect.seed] = generation.seed
     if generation.schema is not None:
-        body["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {
-                "name": generation.schema_name,
-                "schema": dict(generation.schema),
-                "strict": True,
-            },
-        }
+        body["response_format"] = _response_format(generation, generation.schema, dialect)
     if generation.tools:
-        body["tools"] = [
-            {
-                "type": "function",
-                "function": {
-                    "name": tool.name,
-                    "description": tool.description,
-                    "parameters": dict(tool.parameters),
-                },
-            }
-            for tool in generation.tools
-        ]
-    return body
+        body["tools"] = [function_tool(tool) for tool in generation.tools]
+    return body | dict(dialect.extra)
+
+
+def _response_format(
+    generation: Generation, schema: Mapping[str, Any], dialect: Dialect
+) -> dict[str, Any]:
+    narrowed = strict(schema) if dialect.strict else dict(schema)
+    described = {
+        "name": generation.schema_name,
+        "schema": dict(schema) if narrowed is None else narrowed,
+        "strict": narrowed is not None,
+    }
+    return {"type": "json_schema", "json_schema": described}
+
+
+def function_tool(tool: Tool) -> dict[str, Any]:
+    """Return a tool as OpenAI's protocol writes it, and others after it."""
+    return {
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": dict(tool.parameters),
+        },
+    }
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -123,11 +153,11 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _add_call(calls: dict[int, ToolCall], part: Mapping[str, Any]) -> None:
     """Put the next piece of a tool call, which is streamed in pieces, where it belongs."""
-    index = int(part.get("index") or 0)
+    index = int_of(part.get("index")) or 0
     known = calls.get(index, ToolCall("", "", ""))
-    function = part.get("function") or {}
+    function = dict_of(part.get("function"))
     calls[index] = ToolCall(
-        part.get("id") or known.id,
-        known.name + (function.get("name") or ""),
-        known.arguments + (function.get("arguments") or ""),
+        text_of(part.get("id")) or known.id,
+        known.name + text_of(function.get("name")),
+        known.arguments + text_of(function.get("arguments")),
     )

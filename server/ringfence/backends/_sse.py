@@ -1,81 +1,117 @@
-"""Server-sent events of OpenAI-compatible servers, read without trusting them."""
+"""Server-sent events of language models, read without trusting them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
-import httpx2
-
+from ._failures import failure_in_stream
+from ._http import Answer
+from ._json import dict_of
+from ._lines import LineSplitter, LineTooLong
 from .errors import InvalidAnswer
 
-#: More than this in one line is no event of a language model.
-_LONGEST_LINE = 4 * 1024 * 1024
+_DONE = b"[DONE]"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+#: Bytes of an answer that is no stream, as far as it is looked at.
+_MOST_JSON_BYTES = 64 * 1024
+
+
+class SseParser:
+    """Turns bytes, cut anywhere, into the data of events; pings and other fields pass by."""
+
+    def __init__(self) -> None:
+        self._lines = LineSplitter(carriage_return=True)
+        self._data: list[bytes] = []
+        self._first = True
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the data of each event that ``data`` completes.
+
+        Raises:
+            LineTooLong: when a line has no end.
+        """
+        return self._events(self._lines.feed(data))
+
+    def end(self) -> list[bytes]:
+        """Return the data of the last event, if the stream ended without an empty line."""
+        return self._events([self._lines.rest(), b""])
+
+    def _events(self, lines: list[bytes]) -> list[bytes]:
+        events = []
+        for line in lines:
+            if self._first:
+                self._first = False
+                line = line.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901
+            if not line and self._data:
+                events.append(b"\n".join(self._data))
+                self._data = []
+            elif line.startswith(b"data:"):
+                self._data.append(line[5:].removeprefix(b" "))
+        return events
 
 
 async def json_events(
-    response: httpx2.Response, name: str, last: str | None = None
+    answer: Answer,
+    name: str,
+    model: str,
+    ends: Callable[[Mapping[str, Any]], bool] = lambda event: False,
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Yield the JSON objects of a stream up to its end.
 
-    Pings and other fields than ``data`` are passed over.
-
     Args:
-        response: an open response.
+        answer: an open answer.
         name: the backend's name, for errors.
-        last: the ``type`` of the last event, for servers that send no ``[DONE]``.
+        model: the model that was asked, for errors.
+        ends: whether an event is the last one, for servers that send no ``[DONE]``.
 
     Raises:
-        InvalidAnswer: when an event is no JSON object, or the stream ends without its
-            last event: it was then cut short.
+        BackendError: when the stream reports an error, when an event is no JSON object, or
+            when the stream ends without its last event: it was then cut short.
     """
-    async for data in _data(response.aiter_bytes(), name):
-        if data == b"[DONE]":
-            return
+    if answer.kind == "application/json":
+        raise await _not_streamed(answer, name, model)
+    parser = SseParser()
+    ended = False
+    while not ended:
+        chunk = await answer.chunk()
+        ended = chunk is None
         try:
-            event = json.loads(data)
-        except ValueError as error:
-            raise InvalidAnswer(name, f"{name!r} sent an event that is no JSON.") from error
-        if not isinstance(event, dict):
-            raise InvalidAnswer(name, f"{name!r} sent an event that is no object.")
-        yield event
-        if last is not None and event.get("type") == last:
-            return
+            batch = parser.end() if chunk is None else parser.feed(chunk)
+        except LineTooLong as error:
+            raise InvalidAnswer(name, f"{name!r} sent a line without end.") from error
+        for data in batch:
+            if data == _DONE:
+                return
+            event = object_of(data, name)
+            if event.get("error") or event.get("object") == "error":
+                raise failure_in_stream(name, event.get("error") or event, model)
+            yield event
+            if ends(event):
+                return
     raise InvalidAnswer(name, f"The answer of {name!r} was cut short.")
 
 
-async def _data(chunks: AsyncIterator[bytes], name: str) -> AsyncGenerator[bytes, None]:
-    """Yield the data of each event.
+def object_of(data: bytes, name: str) -> dict[str, Any]:
+    """Return the JSON object that ``data`` is.
 
-    Lines are split on bytes: LF, CR or both, and nothing else. Text functions also split
-    at U+2028 and U+0085, which stand unescaped in JSON and so in code.
+    Raises:
+        InvalidAnswer: when it is none.
     """
-    parts: list[bytes] = []
-    async for line in _lines(chunks, name):
-        if not line:
-            if parts:
-                yield b"\n".join(parts)
-                parts = []
-        elif line.startswith(b"data:"):
-            parts.append(line[5:].removeprefix(b" "))
-    if parts:
-        yield b"\n".join(parts)
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidAnswer(name, f"{name!r} sent a piece that is no JSON.") from error
+    if not isinstance(content, dict):
+        raise InvalidAnswer(name, f"{name!r} sent a piece that is no object.")
+    return content
 
 
-async def _lines(chunks: AsyncIterator[bytes], name: str) -> AsyncGenerator[bytes, None]:
-    rest = b""
-    async for chunk in chunks:
-        # A CR at the end of a chunk may be the first half of CR LF: it waits for the next.
-        rest += chunk
-        held = rest.endswith(b"\r")
-        text = rest[:-1] if held else rest
-        *lines, rest = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        if held:
-            rest += b"\r"
-        for line in lines:
-            yield line
-        if len(rest) > _LONGEST_LINE:
-            raise InvalidAnswer(name, f"{name!r} sent a line without end.")
-    if rest:
-        yield rest.removesuffix(b"\r")
+async def _not_streamed(answer: Answer, name: str, model: str) -> Exception:
+    """Return what is wrong with an answer that is one piece of JSON instead of a stream."""
+    content = dict_of(object_of(await answer.read(_MOST_JSON_BYTES) or b"{}", name))
+    if content.get("error"):
+        return failure_in_stream(name, content["error"], model)
+    return InvalidAnswer(name, f"{name!r} did not stream its answer; check its kind and its url.")

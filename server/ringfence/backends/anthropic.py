@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -10,22 +9,21 @@ from typing import Any
 from ringfence.config.settings import BackendKind, ModelSettings
 from ringfence.privacy import Endpoint, Fragment, Gate, Zone
 
-from ._completions import finish_reason, refuse_error
-from ._facts import merge
+from ._anthropic_body import message_body
+from ._completions import finish_reason, no_fim
+from ._facts import merge, roles_of
 from ._http import Server
+from ._json import dict_of, dicts_of, int_of, text_of
 from ._sse import json_events
-from .errors import InvalidAnswer, Unsupported
-from .urls import normalized
+from .errors import InvalidAnswer
+from .urls import at_root
 from .values import (
     Chat,
-    ChatRole,
     Event,
     Finished,
     FinishReason,
     Generation,
-    Message,
     Model,
-    Role,
     TextDelta,
     ToolCall,
     Usage,
@@ -33,6 +31,9 @@ from .values import (
 
 #: The version of the interface that this module was written for.
 _VERSION = "2023-06-01"
+
+#: Tokens that Anthropic's models have read for years; newer ones may read more.
+_CONTEXT = 200_000
 
 
 class Anthropic:
@@ -52,13 +53,13 @@ class Anthropic:
         headers = {"anthropic-version": _VERSION}
         if endpoint.api_key:
             headers["x-api-key"] = endpoint.api_key
-        self._server = Server(gate, normalized(endpoint), headers)
-        self._said = models
+        self._server = Server(gate, at_root(endpoint), headers)
+        self._said = {said.id: said for said in models}
 
     @property
     def name(self) -> str:
         """The configured name."""
-        return self._server.endpoint.name
+        return self._server.name
 
     @property
     def zone(self) -> Zone:
@@ -71,66 +72,32 @@ class Anthropic:
 
     async def models(self) -> tuple[Model, ...]:
         """Return the models that the user named, or all that are listed."""
-        ids = [said.id for said in self._said] or [
-            str(entry["id"]) for entry in await self._listed()
-        ]
-        words = {said.id: said for said in self._said}
+        listed = {str(entry.get("id")): entry for entry in await self._listed()}
         return tuple(
-            merge(
-                Model(
-                    id=id_,
-                    backend=self.name,
-                    zone=Zone.CLOUD,
-                    locality="as declared",
-                    roles=frozenset({Role.EDIT, Role.AGENT}),
-                    tools=True,
-                    json_schema=True,
-                ),
-                words.get(id_),
-            )
-            for id_ in ids
+            merge(self._model(id_, listed.get(id_, {})), self._said.get(id_))
+            for id_ in self._said or listed
         )
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Event, None]:
         """Stream a generation."""
         if not isinstance(generation.prompt, Chat):
-            raise Unsupported(self.name, f"{generation.model.id!r} cannot fill in the middle.")
-        calls: dict[int, ToolCall] = {}
-        read = cached = written = reason = None
-        body = _body(generation, generation.prompt)
+            raise no_fim(self.name, generation.model.id)
+        turn = _Turn()
+        body = message_body(generation, generation.prompt)
         async with (
-            self._server.stream("/v1/messages", body, generation) as response,
-            aclosing(json_events(response, self.name, last="message_stop")) as events,
+            self._server.stream("/v1/messages", body, generation) as answer,
+            aclosing(json_events(answer, self.name, generation.model.id, _is_last)) as events,
         ):
             async for event in events:
-                refuse_error(event, self.name)
-                match event.get("type"):
-                    case "message_start":
-                        usage = (event.get("message") or {}).get("usage") or {}
-                        read = usage.get("input_tokens")
-                        cached = usage.get("cache_read_input_tokens")
-                    case "content_block_start":
-                        block = event.get("content_block") or {}
-                        if block.get("type") == "tool_use":
-                            call = ToolCall(str(block.get("id")), str(block.get("name")), "")
-                            calls[int(event.get("index") or 0)] = call
-                    case "content_block_delta":
-                        delta = event.get("delta") or {}
-                        index = int(event.get("index") or 0)
-                        if delta.get("type") == "text_delta":
-                            yield TextDelta(str(delta.get("text") or ""))
-                        elif delta.get("type") == "input_json_delta" and index in calls:
-                            calls[index] = _longer(calls[index], str(delta.get("partial_json")))
-                    case "message_delta":
-                        reason = (event.get("delta") or {}).get("stop_reason") or reason
-                        written = (event.get("usage") or {}).get("output_tokens", written)
-        ended = finish_reason(reason, self.name)
-        forced = generation.schema is not None
-        if forced and ended is FinishReason.TOOL_CALLS:
+                if text := turn.take(event):
+                    yield TextDelta(text)
+        ended = finish_reason(turn.reason, self.name)
+        if generation.schema is not None and ended is FinishReason.TOOL_CALLS and turn.calls:
             # A schema is held to by a tool that must be called; its input is the answer.
-            yield TextDelta(next(iter(calls.values())).arguments)
-            ended, calls = FinishReason.STOP, {}
-        yield Finished(ended, Usage(read, cached, written), tuple(calls.values()))
+            yield TextDelta(next(iter(turn.calls.values())).arguments)
+            yield Finished(FinishReason.STOP, turn.usage, served_model=turn.served)
+            return
+        yield Finished(ended, turn.usage, tuple(turn.calls.values()), turn.served)
 
     async def count_tokens(self, model: Model, text: Fragment) -> int | None:
         """Return None: counting would send the text."""
@@ -145,63 +112,78 @@ class Anthropic:
         """Release connections."""
         await self._server.aclose()
 
-    async def _listed(self) -> list[Mapping[str, Any]]:
-        answer = await self._server.get("/v1/models", "model list")
-        data = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(data, list):
-            raise InvalidAnswer(self.name, f"What answers as {self.name!r} is not Anthropic's.")
-        return [entry for entry in data if isinstance(entry, dict) and "id" in entry]
-
-
-def _body(generation: Generation, prompt: Chat) -> dict[str, Any]:
-    system = "\n\n".join(m.text for m in prompt.messages if m.role is ChatRole.SYSTEM)
-    tools = [
-        {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
-        for tool in generation.tools
-    ]
-    body: dict[str, Any] = {
-        "model": generation.model.id,
-        "messages": [_message(m) for m in prompt.messages if m.role is not ChatRole.SYSTEM],
-        "max_tokens": generation.max_tokens,
-        "temperature": generation.temperature,
-        "stream": True,
-    }
-    if system:
-        body["system"] = system
-    if generation.stop:
-        body["stop_sequences"] = list(generation.stop)
-    if generation.schema is not None:
-        name = generation.schema_name
-        tools.append(
-            {
-                "name": name,
-                "description": "Give the answer.",
-                "input_schema": dict(generation.schema),
-            }
+    def _model(self, id_: str, entry: Mapping[str, Any]) -> Model:
+        return Model(
+            id=id_,
+            backend=self.name,
+            zone=Zone.CLOUD,
+            locality="as declared",
+            roles=roles_of(completes=False, calls_tools=True),
+            context=int_of(entry.get("max_input_tokens")) or _CONTEXT,
+            tools=True,
+            json_schema=True,
         )
-        body["tool_choice"] = {"type": "tool", "name": name}
-    if tools:
-        body["tools"] = tools
-    return body
+
+    async def _listed(self) -> list[Mapping[str, Any]]:
+        answer = await self._server.get("/v1/models?limit=100", "model list")
+        data = dict_of(answer).get("data")
+        if not isinstance(data, list):
+            raise InvalidAnswer(
+                self.name, f"What answers as {self.name!r} is not Anthropic's; check its kind."
+            )
+        return dicts_of(data)
 
 
-def _message(message: Message) -> dict[str, Any]:
-    if message.role is ChatRole.TOOL:
-        result = {
-            "type": "tool_result",
-            "tool_use_id": message.tool_call_id,
-            "content": message.text,
-        }
-        return {"role": "user", "content": [result]}
-    if not message.tool_calls:
-        return {"role": message.role.value, "content": message.text}
-    blocks: list[dict[str, Any]] = [{"type": "text", "text": message.text}] if message.text else []
-    blocks += [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)}
-        for call in message.tool_calls
-    ]
-    return {"role": "assistant", "content": blocks}
+def _is_last(event: Mapping[str, Any]) -> bool:
+    return event.get("type") == "message_stop"
 
 
-def _longer(call: ToolCall, more: str) -> ToolCall:
-    return ToolCall(call.id, call.name, call.arguments + more)
+class _Turn:
+    """What an answer's events add up to."""
+
+    def __init__(self) -> None:
+        self.calls: dict[int, ToolCall] = {}
+        self.usage = Usage()
+        self.reason = ""
+        self.served: str | None = None
+
+    def take(self, event: Mapping[str, Any]) -> str:
+        """Take in the next event, and return the text it adds."""
+        index = int_of(event.get("index")) or 0
+        match event.get("type"):
+            case "message_start":
+                message = dict_of(event.get("message"))
+                usage = dict_of(message.get("usage"))
+                self.served = text_of(message.get("model")) or None
+                self._count(usage)
+            case "content_block_start":
+                block = dict_of(event.get("content_block"))
+                if block.get("type") == "tool_use":
+                    self.calls[index] = ToolCall(
+                        text_of(block.get("id")), text_of(block.get("name")), ""
+                    )
+            case "content_block_delta":
+                delta = dict_of(event.get("delta"))
+                if delta.get("type") == "text_delta":
+                    return text_of(delta.get("text"))
+                if delta.get("type") == "input_json_delta" and index in self.calls:
+                    call = self.calls[index]
+                    more = text_of(delta.get("partial_json"))
+                    self.calls[index] = ToolCall(call.id, call.name, call.arguments + more)
+            case "message_delta":
+                delta = dict_of(event.get("delta"))
+                self.reason = text_of(delta.get("stop_reason")) or self.reason
+                written = int_of(dict_of(event.get("usage")).get("output_tokens"))
+                self.usage = Usage(self.usage.prompt_tokens, self.usage.cached_tokens, written)
+        return ""
+
+    def _count(self, usage: Mapping[str, Any]) -> None:
+        """Add up the prompt, of which Anthropic tells the cached part apart."""
+        cached = int_of(usage.get("cache_read_input_tokens"))
+        parts = (
+            int_of(usage.get("input_tokens")),
+            cached,
+            int_of(usage.get("cache_creation_input_tokens")),
+        )
+        known = [part for part in parts if part is not None]
+        self.usage = Usage(sum(known) if known else None, cached)

@@ -9,7 +9,7 @@ from ringfence.config.settings import BackendKind
 from ringfence.privacy import Endpoint, Fragment, Gate, Zone
 
 from .detect import detect
-from .errors import InvalidAnswer, Unreachable
+from .errors import BackendError, InvalidAnswer
 from .protocol import Backend
 from .values import Event, Generation, Model
 
@@ -49,10 +49,11 @@ class Automatic:
 
     async def probe(self) -> None:
         """Probe the server by the way of its kind; another kind may be there since."""
+        backend = await self._backend()
         try:
-            await (await self._backend()).probe()
-        except (InvalidAnswer, Unreachable):
-            await self._forget()
+            await backend.probe()
+        except InvalidAnswer:
+            await self._look_again(backend)
             raise
 
     async def models(self) -> tuple[Model, ...]:
@@ -78,7 +79,9 @@ class Automatic:
 
     async def aclose(self) -> None:
         """Release connections."""
-        await self._forget()
+        found, self._found = self._found, None
+        if found is not None:
+            await found.aclose()
 
     async def _backend(self) -> Backend:
         async with self._finding:
@@ -86,7 +89,16 @@ class Automatic:
                 self._found = self._make(await detect(self._gate, self._endpoint))
             return self._found
 
-    async def _forget(self) -> None:
-        found, self._found = self._found, None
-        if found is not None:
-            await found.aclose()
+    async def _look_again(self, known: Backend) -> None:
+        """Change over to another kind, if the server has changed its own.
+
+        A server that merely does not answer well keeps its backend, and so the
+        generations that are under way.
+        """
+        try:
+            kind = await detect(self._gate, self._endpoint)
+        except BackendError:
+            return
+        if kind != known.kind and self._found is known:
+            self._found = self._make(kind)
+            await known.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,10 +17,11 @@ from ringfence.engine.errors import (
 )
 from ringfence.privacy import Endpoint, Fragment, Gate, Zone
 
+from ._facts import roles_of
 from .errors import BackendError, ModelMissing, Overloaded, Unreachable
-from .fim import FORMATS, format_of
+from .fim import format_of, named_format
 from .llamacpp import LlamaCpp
-from .values import Event, Generation, Model, Role
+from .values import Event, Generation, Model
 
 if TYPE_CHECKING:
     from ringfence.engine.catalogue import ModelCard
@@ -83,24 +85,23 @@ class Embedded:
             await self._server.probe()
         except Unreachable:
             # The supervisor brings it back at another address: find it again.
-            await self._connect(anew=True)
+            await self._connect(self._server)
 
     async def models(self) -> tuple[Model, ...]:
         """Return the model that the engine serves or would serve."""
         card = await self._card()
-        format_ = FORMATS.get(card.fim or "") or format_of(card.fim, card.family, card.id)
+        format_ = (named_format(card.fim) if card.fim else None) or format_of(card.family, card.id)
         if format_ is None and card.path is not None:
             # A file of the user's own, whose name tells nothing: its vocabulary does.
             (served,) = await (await self._connect()).models()
             format_ = served.fim
-        roles = {Role.EDIT} | ({Role.COMPLETION} if format_ else set())
         return (
             Model(
                 id=card.id,
                 backend=self._name,
                 zone=Zone.DEVICE,
                 locality="this program runs it on this machine",
-                roles=frozenset(roles),
+                roles=roles_of(completes=format_ is not None, calls_tools=False),
                 family=card.family,
                 parameters=card.parameters or None,
                 quantization=card.quantization or None,
@@ -115,9 +116,13 @@ class Embedded:
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Event, None]:
         """Stream a generation; an engine that has gone is started again, once."""
-        for anew in (False, True):
-            server = await self._connect(anew=anew)
-            events = server.generate(generation)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + generation.deadline
+        gone: LlamaCpp | None = None
+        while True:
+            server = await self._connect_before(until, gone)
+            left = max(until - loop.time(), 0.0)
+            events = server.generate(dataclasses.replace(generation, deadline=left))
             begun = False
             try:
                 async for event in events:
@@ -125,8 +130,9 @@ class Embedded:
                     yield event
                 return
             except Unreachable:
-                if begun or anew:
+                if begun or gone is not None:
                     raise
+                gone = server
             finally:
                 await events.aclose()
 
@@ -159,16 +165,32 @@ class Embedded:
             )
         return choice.card
 
-    async def _connect(self, *, anew: bool = False) -> LlamaCpp:
+    async def _connect_before(self, until: float, gone: LlamaCpp | None) -> LlamaCpp:
+        """Connect within a deadline; the engine goes on starting when it passes."""
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._connect(gone)
+        except TimeoutError as error:
+            raise Overloaded(
+                self._name, "The embedded engine is still loading its model; try again soon."
+            ) from error
+
+    async def _connect(self, gone: LlamaCpp | None = None) -> LlamaCpp:
+        """Return the engine's server.
+
+        Args:
+            gone: one that answers no more; it is not returned again.
+        """
         async with self._starting:
-            if self._server is not None and not anew:
+            if self._server is not None and self._server is not gone:
                 return self._server
             try:
                 running = await self._engine.ensure_started()
             except EngineError as error:
                 raise _failure(self._name, error) from error
-            if self._server is not None:
-                await self._server.aclose()
+            old, self._server = self._server, None
+            if old is not None:
+                await old.aclose()
             endpoint = Endpoint(self._name, running.url, Zone.DEVICE, running.api_key)
             self._server = LlamaCpp(self._gate, endpoint)
             self._context = running.context

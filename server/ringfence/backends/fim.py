@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from .values import FillInTheMiddle, FimFormat
+from .values import FimFormat
+
+#: The most stop strings that every server takes.
+MOST_STOPS = 4
 
 _QWEN = FimFormat(
     family="qwen2.5-coder",
@@ -19,7 +22,7 @@ _QWEN = FimFormat(
     repository_token="<|repo_name|>",
     file_token="<|file_sep|>",
 )
-_STARCODER = FimFormat(
+_STARCODER2 = FimFormat(
     family="starcoder2",
     prefix_token="<fim_prefix>",
     suffix_token="<fim_suffix>",
@@ -28,12 +31,47 @@ _STARCODER = FimFormat(
     repository_token="<repo_name>",
     file_token="<file_sep>",
 )
+_STARCODER = FimFormat(
+    family="starcoder",
+    prefix_token="<fim_prefix>",
+    suffix_token="<fim_suffix>",
+    middle_token="<fim_middle>",
+    stop=("<|endoftext|>", "<fim_prefix>", "<fim_pad>"),
+)
+_STABLE_CODE = FimFormat(
+    family="stable-code",
+    prefix_token="<fim_prefix>",
+    suffix_token="<fim_suffix>",
+    middle_token="<fim_middle>",
+    stop=("<|endoftext|>", "<fim_prefix>", "<fim_pad>"),
+)
+_SANTACODER = FimFormat(
+    family="santacoder",
+    prefix_token="<fim-prefix>",
+    suffix_token="<fim-suffix>",
+    middle_token="<fim-middle>",
+    stop=("<|endoftext|>", "<fim-prefix>", "<fim-pad>"),
+)
+_CODEQWEN = FimFormat(
+    family="codeqwen",
+    prefix_token="<fim_prefix>",
+    suffix_token="<fim_suffix>",
+    middle_token="<fim_middle>",
+    stop=("<|endoftext|>", "<file_sep>", "<|im_end|>"),
+)
 _GRANITE = FimFormat(
     family="granite-code",
     prefix_token="<fim_prefix>",
     suffix_token="<fim_suffix>",
     middle_token="<fim_middle>",
-    stop=("<|endoftext|>", "<fim_prefix>"),
+    stop=("<|endoftext|>", "<|end_of_text|>", "<fim_prefix>"),
+)
+_GRANITE_4 = FimFormat(
+    family="granite-4",
+    prefix_token="<|fim_prefix|>",
+    suffix_token="<|fim_suffix|>",
+    middle_token="<|fim_middle|>",
+    stop=("<|end_of_text|>", "<|fim_pad|>", "<|fim_prefix|>"),
 )
 _DEEPSEEK = FimFormat(
     family="deepseek-coder",
@@ -65,23 +103,75 @@ _CODESTRAL = FimFormat(
     stop=("</s>", "[PREFIX]", "[SUFFIX]"),
     suffix_first=True,
 )
+_SEED_CODER = FimFormat(
+    family="seed-coder",
+    prefix_token="<[fim-prefix]>",
+    suffix_token="<[fim-suffix]>",
+    middle_token="<[fim-middle]>",
+    stop=("<[end▁of▁sentence]>", "<[fim-suffix]>"),
+    suffix_first=True,
+)
 
-#: Names that give a family away, most telling first. Llama 3, Mistral and Phi are not
-#: here: they were not trained to fill in the middle.
+_ALL = (
+    _QWEN,
+    _STARCODER2,
+    _STARCODER,
+    _STABLE_CODE,
+    _SANTACODER,
+    _CODEQWEN,
+    _GRANITE,
+    _GRANITE_4,
+    _DEEPSEEK,
+    _CODEGEMMA,
+    _CODELLAMA,
+    _CODESTRAL,
+    _SEED_CODER,
+)
+
+#: The formats by the names that a configuration's ``fim`` takes.
+FORMATS: dict[str, FimFormat] = {format_.family: format_ for format_ in _ALL}
+
+#: Models whose names look like a family's and that were not trained to fill in the middle.
+_NOT_TRAINED = re.compile(r"code-?llama.*(34b|python)|mamba-?codestral|codestral-?mamba")
+
+#: Names that give a family away, most telling first.
 _NAMES: tuple[tuple[re.Pattern[str], FimFormat], ...] = tuple(
     (re.compile(pattern), format_)
     for pattern, format_ in (
-        (r"qwen(2\.5|2|3)?[-_. ]?coder|codeqwen", _QWEN),
-        (r"starcoder|stable-?code|santacoder", _STARCODER),
-        (r"granite.*code|granite-?(3\.3|4)", _GRANITE),
+        (r"codeqwen", _CODEQWEN),
+        (r"qwen[-_. ]?(2\.5|2|3|3\.5)?[-_. ]?coder", _QWEN),
+        (r"starcoder-?_?2", _STARCODER2),
+        (r"starcoder", _STARCODER),
+        (r"stable-?_?code", _STABLE_CODE),
+        (r"santa-?coder", _SANTACODER),
+        (r"granite-?_?4", _GRANITE_4),
+        (r"granite.*code|granite-?_?3[._]3", _GRANITE),
         (r"deepseek.*coder", _DEEPSEEK),
-        (r"codegemma", _CODEGEMMA),
-        (r"code-?llama", _CODELLAMA),
+        (r"code-?gemma", _CODEGEMMA),
+        (r"code-?_?llama", _CODELLAMA),
         (r"codestral", _CODESTRAL),
+        (r"seed-?_?coder", _SEED_CODER),
     )
 )
 
-FORMATS: dict[str, FimFormat] = {format_.family: format_ for _, format_ in _NAMES}
+#: General families. Some have the tokens in their vocabulary, inherited from a coder's, and
+#: were not trained on them; the vocabulary of such a model proves nothing.
+_GENERAL = re.compile(
+    r"llama(?![-_.]?cpp)|(?<!code)qwen|mistral|mixtral|ministral|devstral|phi[-_. ]?\d|"
+    r"(?<!code)gemma|smollm|gpt-oss|granite|deepseek|glm|command-r|olmo|falcon|yi-"
+)
+
+#: The formats whose tokens in a vocabulary prove the training. Mistral's tokenizer has
+#: Codestral's tokens in all its models.
+_PROVEN_BY_VOCABULARY = (
+    _QWEN,
+    _CODEGEMMA,
+    _DEEPSEEK,
+    _STARCODER2,
+    _STARCODER,
+    _SANTACODER,
+    _CODELLAMA,
+)
 
 
 def format_of(*names: str | None) -> FimFormat | None:
@@ -90,13 +180,39 @@ def format_of(*names: str | None) -> FimFormat | None:
     Args:
         names: the model's name, file name, family or architecture, as far as known.
     """
-    for name in names:
-        if name is None:
-            continue
-        for pattern, format_ in _NAMES:
-            if pattern.search(name.lower()):
-                return format_
-    return None
+    known = [name.lower() for name in names if name]
+    if any(_NOT_TRAINED.search(name) for name in known):
+        return None
+    return next(
+        (format_ for name in known for pattern, format_ in _NAMES if pattern.search(name)),
+        None,
+    )
+
+
+def named_format(name: str) -> FimFormat | None:
+    """Return the format that a configuration's ``fim`` names: a family or a model."""
+    return FORMATS.get(name.lower()) or format_of(name)
+
+
+def is_general(*names: str | None) -> bool:
+    """Whether a model's names are those of a family that is not trained on holes."""
+    return any(_GENERAL.search(name.lower()) for name in names if name)
+
+
+def vocabulary_candidates() -> tuple[FimFormat, ...]:
+    """Return the formats that a model's vocabulary can give away."""
+    return _PROVEN_BY_VOCABULARY
+
+
+def telling_tokens(format_: FimFormat) -> tuple[str, ...]:
+    """Return the tokens that a vocabulary must have as single tokens for a format."""
+    tokens = (
+        format_.prefix_token,
+        format_.suffix_token,
+        format_.middle_token,
+        format_.file_token or "",
+    )
+    return tuple(token.strip() for token in tokens if token)
 
 
 def format_in(vocabulary: Collection[str]) -> FimFormat | None:
@@ -104,74 +220,8 @@ def format_in(vocabulary: Collection[str]) -> FimFormat | None:
     return next(
         (
             format_
-            for format_ in FORMATS.values()
-            if all(
-                token.strip() in vocabulary
-                for token in (format_.prefix_token, format_.suffix_token, format_.middle_token)
-                if token
-            )
+            for format_ in _PROVEN_BY_VOCABULARY
+            if all(token in vocabulary for token in telling_tokens(format_))
         ),
         None,
     )
-
-
-def render(format_: FimFormat, prompt: FillInTheMiddle, prefix: str) -> str:
-    """Write ``prompt`` in a family's tokens, related files first.
-
-    Args:
-        format_: the family's format.
-        prompt: the hole and the related files.
-        prefix: the text before the cursor as it is to be sent; see ``split_indentation``.
-    """
-    hole = (
-        f"{format_.suffix_token}{prompt.suffix.text}{format_.prefix_token}{prefix}"
-        if format_.suffix_first
-        else f"{format_.prefix_token}{prefix}{format_.suffix_token}{prompt.suffix.text}"
-    )
-    return _related(format_, prompt) + hole + format_.middle_token
-
-
-def _related(format_: FimFormat, prompt: FillInTheMiddle) -> str:
-    if not prompt.related or format_.file_token is None:
-        return ""
-    files = "".join(
-        f"{format_.file_token}{fragment.source.file or 'snippet'}\n{fragment.text}\n"
-        for fragment in prompt.related
-    )
-    name = prompt.prefix.source.file or "current"
-    repository = f"{format_.repository_token}project\n" if format_.repository_token else ""
-    return f"{repository}{files}{format_.file_token}{name}\n"
-
-
-def split_indentation(prefix: str) -> tuple[str, str]:
-    """Split off the spaces at the end of an indented, empty last line.
-
-    Coder vocabularies have tokens of several spaces with a word after them; a prompt
-    that ends in spaces makes the model write one space too many. The spaces are kept
-    off the prompt, and ``Reindented`` takes them off what comes back.
-
-    Returns:
-        What to send, and the spaces that were split off.
-    """
-    head, newline, last = prefix.rpartition("\n")
-    if last and not last.strip(" \t"):
-        return head + newline, last
-    return prefix, ""
-
-
-class Reindented:
-    """Takes the indentation that was split off the prompt from the start of a stream."""
-
-    def __init__(self, indentation: str) -> None:
-        self._expected = indentation
-
-    def feed(self, text: str) -> str:
-        """Return what of ``text`` belongs after the cursor."""
-        while self._expected and text:
-            if text[0] != self._expected[0]:
-                # The model wrote other indentation, or none: what is there is meant.
-                self._expected = ""
-                break
-            self._expected = self._expected[1:]
-            text = text[1:]
-        return text

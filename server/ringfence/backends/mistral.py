@@ -8,9 +8,12 @@ from typing import Any
 
 from ringfence.config.settings import BackendKind
 
-from ._completions import finish_reason, refuse_error, usage_of
-from ._openai_chat import chat
+from ._completions import finish_reason, no_fim, usage_of
+from ._facts import roles_of
+from ._json import dict_of, dicts_of, int_of, list_of, text_of
+from ._openai_chat import Dialect, chat
 from ._sse import json_events
+from .fim_prompt import Reindented, split_indentation, stops
 from .openai import OpenAI
 from .values import (
     Chat,
@@ -19,70 +22,76 @@ from .values import (
     Finished,
     Generation,
     Model,
-    Role,
     TextDelta,
     Usage,
 )
 
 
 class Mistral(OpenAI):
-    """Mistral's platform. It names the seed ``random_seed`` and tells usage unasked."""
+    """Mistral's platform. It refuses fields that it does not know, and tells usage unasked."""
 
     kind: str = BackendKind.MISTRAL
 
-    async def generate(self, generation: Generation) -> AsyncGenerator[Event, None]:
-        """Stream a generation."""
+    def _events(self, generation: Generation) -> AsyncGenerator[Event, None]:
         prompt = generation.prompt
         if isinstance(prompt, Chat):
-            events = chat(self._server, generation, prompt, {}, seed_field="random_seed")
-        else:
-            events = self._fill(generation, prompt)
-        try:
-            async for event in events:
-                yield event
-        finally:
-            await events.aclose()
+            dialect = Dialect("/chat/completions", seed="random_seed", usage=False, strict=True)
+            return chat(self._server, generation, prompt, dialect)
+        if not generation.model.fills_in_the_middle:
+            raise no_fim(self.name, generation.model.id)
+        return self._fill(generation, prompt)
 
     async def _fill(
         self, generation: Generation, prompt: FillInTheMiddle
     ) -> AsyncGenerator[Event, None]:
+        prefix, indentation = split_indentation(prompt.prefix.text)
         body: dict[str, Any] = {
             "model": generation.model.id,
-            "prompt": prompt.prefix.text,
+            "prompt": prefix,
             "suffix": prompt.suffix.text,
             "max_tokens": generation.max_tokens,
             "temperature": generation.temperature,
             "stream": True,
         }
         if generation.stop:
-            body["stop"] = list(generation.stop)
-        usage, reason, served = Usage(), None, None
+            body["stop"] = stops(None, generation.stop)
+        if generation.seed is not None:
+            body["random_seed"] = generation.seed
+        reindented = Reindented(indentation)
+        usage, reason, served = Usage(), "", ""
         async with (
-            self._server.stream("/v1/fim/completions", body, generation) as response,
-            aclosing(json_events(response, self.name)) as events,
+            self._server.stream("/fim/completions", body, generation) as answer,
+            aclosing(json_events(answer, self.name, generation.model.id)) as events,
         ):
             async for event in events:
-                refuse_error(event, self.name)
                 usage = usage_of(event, usage)
-                served = event.get("model", served)
-                for choice in event.get("choices") or ():
-                    text = (choice.get("delta") or {}).get("content")
+                served = text_of(event.get("model")) or served
+                for choice in dicts_of(event.get("choices")):
+                    text = reindented.feed(_content(dict_of(choice.get("delta")).get("content")))
                     if text:
                         yield TextDelta(text)
-                    reason = choice.get("finish_reason") or reason
-        yield Finished(finish_reason(reason, self.name), usage, served_model=served)
+                    reason = text_of(choice.get("finish_reason")) or reason
+        yield Finished(finish_reason(reason, self.name), usage, served_model=served or None)
 
     def _model(self, id_: str, entry: Mapping[str, Any]) -> Model:
-        fills = bool((entry.get("capabilities") or {}).get("completion_fim")) or "codestral" in id_
-        zone, locality = self._place()
+        capabilities = dict_of(entry.get("capabilities"))
+        fills = bool(capabilities.get("completion_fim")) or id_.startswith("codestral")
+        tools = bool(capabilities.get("function_calling", True))
+        place = self._place(entry)
         return Model(
             id=id_,
             backend=self.name,
-            zone=zone,
-            locality=locality,
-            roles=frozenset({Role.EDIT, Role.AGENT} | ({Role.COMPLETION} if fills else set())),
-            context=entry.get("max_context_length"),
+            zone=place.zone,
+            locality=place.why,
+            roles=roles_of(completes=fills, calls_tools=tools),
+            context=int_of(entry.get("max_context_length")),
             fills_in_the_middle=fills,
-            tools=True,
+            tools=tools,
             json_schema=True,
         )
+
+
+def _content(content: object) -> str:
+    """Return the text of a piece, which may come in parts."""
+    parts = (text_of(dict_of(part).get("text")) for part in list_of(content))
+    return text_of(content) or "".join(parts)

@@ -7,7 +7,7 @@ does is asked for each model; what cannot be asked counts as remote.
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
@@ -15,32 +15,32 @@ from typing import Any
 from ringfence.config.settings import BackendKind, ModelSettings
 from ringfence.privacy import Endpoint, Fragment, Gate, Zone
 
-from ._completions import finish_reason
-from ._facts import count_of, merge
+from ._facts import count_of, merge, roles_of
 from ._http import Server
+from ._json import dict_of, dicts_of, int_of, list_of, text_of
 from ._ndjson import json_lines
-from ._ollama_facts import kv_bytes, place, trained_context
-from .errors import BackendError, ContextOverflow, InvalidAnswer, Unsupported
-from .fim import Reindented, format_of, render, split_indentation
-from .urls import normalized
-from .values import (
-    Chat,
-    Event,
-    FillInTheMiddle,
-    Finished,
-    FinishReason,
-    Generation,
-    Message,
-    Model,
-    Role,
-    TextDelta,
-    ToolCall,
-    Usage,
-)
+from ._ollama_body import Profile, chat_body, fill_body, finished
+from ._ollama_facts import kv_bytes, parameter_count, trained_context
+from .errors import BackendError, InvalidAnswer, OutOfRing
+from .fim import format_of
+from .fim_prompt import Reindented, split_indentation
+from .locality import ollama_place
+from .urls import at_root
+from .values import Chat, Event, Generation, Model, TextDelta
 
-#: The context window that is asked for when the user says none. A change of it reloads
-#: the model, so that one value is used for every request of a model.
+_log = logging.getLogger(__name__)
+
+#: The context window that is asked for when the user says none and the model is not loaded.
 CONTEXT = 8192
+
+#: A model that is loaded with less than this is loaded anew with more.
+_LEAST_CONTEXT = 4096
+
+#: Seconds for a model to load; the largest come from slow disks.
+_LOAD_SECONDS = 600.0
+
+#: Questions about models that are under way at once.
+_QUESTIONS = 4
 
 
 class Ollama:
@@ -62,17 +62,17 @@ class Ollama:
         models: tuple[ModelSettings, ...] = (),
         keep_alive: float = 1800,
     ) -> None:
-        key = endpoint.api_key
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._server = Server(gate, normalized(endpoint), headers)
-        self._said = {said.id: said for said in models}
+        self._server = Server(gate, at_root(endpoint))
+        self._said = {_full_name(said.id): said for said in models}
         self._keep_alive = f"{int(keep_alive)}s"
         self._inserting: set[str] = set()
+        self._windows: dict[str, int] = {}
+        self._missing: set[str] = set()
 
     @property
     def name(self) -> str:
         """The configured name."""
-        return self._server.endpoint.name
+        return self._server.name
 
     @property
     def zone(self) -> Zone:
@@ -82,45 +82,58 @@ class Ollama:
     async def probe(self) -> None:
         """Ask for the version; Ollama has no ``/health``."""
         answer = await self._server.get("/api/version", "health probe")
-        if not isinstance(answer, dict) or "version" not in answer:
-            raise InvalidAnswer(self.name, f"What answers as {self.name!r} is no Ollama server.")
+        if not text_of(dict_of(answer).get("version")):
+            raise self._stranger()
 
     async def models(self) -> tuple[Model, ...]:
         """Return the models that are installed, each asked where it is computed."""
-        tags = await self._list("/api/tags")
-        loaded = {str(entry.get("name")) for entry in await self._list("/api/ps")}
-        wanted = [
-            entry for entry in tags if not self._said or self._word_for(str(entry.get("name")))
-        ]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._model(entry, loaded)) for entry in wanted]
-        return tuple(task.result() for task in tasks)
+        tags = {text_of(tag.get("name")): tag for tag in await self._list("/api/tags")}
+        running = {text_of(entry.get("name")): entry for entry in await self._list("/api/ps")}
+        self._tell_missing(set(tags))
+        wanted = [name for name in tags if not self._said or _full_name(name) in self._said]
+        limit = asyncio.Semaphore(_QUESTIONS)
+
+        async def ask(name: str) -> Model | None:
+            async with limit:
+                return await self._model(name, tags[name], running.get(name))
+
+        tasks = [asyncio.ensure_future(ask(name)) for name in wanted]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+        return tuple(model for model in found if model is not None)
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Event, None]:
         """Stream a generation."""
-        prompt = generation.prompt
-        reindented = Reindented("")
+        prompt, model = generation.prompt, generation.model
+        profile = Profile(self._window(model.id), self._keep_alive)
+        reindented, calls = Reindented(""), list[Mapping[str, Any]]()
         if isinstance(prompt, Chat):
-            path, body = "/api/chat", self._chat_body(generation, prompt)
+            path, body = "/api/chat", chat_body(generation, prompt, profile)
         else:
             prefix, indentation = split_indentation(prompt.prefix.text)
             reindented = Reindented(indentation)
-            path, body = "/api/generate", self._fill_body(generation, prompt, prefix)
+            inserts = model.id in self._inserting
+            body = fill_body(generation, prompt, prefix, profile, self.name, inserts=inserts)
+            path = "/api/generate"
+        last: Mapping[str, Any] = {}
         async with (
-            self._server.stream(path, body, generation) as response,
-            aclosing(json_lines(response, self.name)) as lines,
+            self._server.stream(path, body, generation) as answer,
+            aclosing(json_lines(answer, self.name, model.id)) as lines,
         ):
             async for line in lines:
-                if "error" in line:
-                    raise self._failed(str(line["error"]))
-                message = line.get("message") or {}
-                text = reindented.feed(line.get("response") or message.get("content") or "")
+                self._check_place(line, model)
+                message = dict_of(line.get("message"))
+                text = reindented.feed(
+                    text_of(line.get("response")) or text_of(message.get("content"))
+                )
+                calls += dicts_of(message.get("tool_calls"))
                 if text:
                     yield TextDelta(text)
-                if line.get("done"):
-                    yield _finished(line, message, self.name)
-                    return
-        raise InvalidAnswer(self.name, f"The answer of {self.name!r} was cut short.")
+                last = line
+        yield finished(last, calls, self.name)
 
     async def count_tokens(self, model: Model, text: Fragment) -> int | None:
         """Return None: Ollama has no way to count."""
@@ -132,152 +145,119 @@ class Ollama:
         body = {
             "model": model.id,
             "keep_alive": self._keep_alive,
-            "options": {"num_ctx": self._context(model.id)},
+            "options": {"num_ctx": self._window(model.id)},
             "stream": False,
         }
-        await self._server.post("/api/generate", body, "loading a model")
+        await self._server.post("/api/generate", body, "loading a model", model.id, _LOAD_SECONDS)
 
     async def aclose(self) -> None:
         """Release connections."""
         await self._server.aclose()
 
-    def _fill_body(
-        self, generation: Generation, prompt: FillInTheMiddle, prefix: str
-    ) -> dict[str, Any]:
-        body = self._common(generation)
-        format_ = generation.model.fim
-        if format_ is not None:
-            body |= {"prompt": render(format_, prompt, prefix), "raw": True}
-            body["options"]["stop"] = [*generation.stop, *format_.stop][:4]
-        elif generation.model.id in self._inserting:
-            body |= {"prompt": prefix, "suffix": prompt.suffix.text}
-        else:
-            raise Unsupported(
-                self.name,
-                f"{generation.model.id!r} cannot fill in the middle; use a coder model such as "
-                "qwen2.5-coder for completions.",
-            )
-        return body
-
-    def _chat_body(self, generation: Generation, prompt: Chat) -> dict[str, Any]:
-        body = self._common(generation)
-        body["messages"] = [_message(message) for message in prompt.messages]
-        if generation.schema is not None:
-            body["format"] = dict(generation.schema)
-        if generation.tools:
-            body["tools"] = [
-                {
-                    "type": "function",
-                    "function": {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters": dict(tool.parameters),
-                    },
-                }
-                for tool in generation.tools
-            ]
-        return body
-
-    def _common(self, generation: Generation) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "num_predict": generation.max_tokens,
-            "temperature": generation.temperature,
-            "num_ctx": self._context(generation.model.id),
-        }
-        if generation.seed is not None:
-            options["seed"] = generation.seed
-        if generation.stop:
-            options["stop"] = list(generation.stop)
-        return {
-            "model": generation.model.id,
-            "stream": True,
-            "keep_alive": self._keep_alive,
-            # Otherwise the server drops the start of a long prompt under HTTP 200.
-            "truncate": False,
-            "shift": False,
-            "options": options,
-        }
-
-    def _context(self, model: str) -> int:
-        said = self._word_for(model)
-        return said.context if said is not None and said.context is not None else CONTEXT
-
-    def _word_for(self, name: str) -> ModelSettings | None:
-        return self._said.get(name) or self._said.get(name.removesuffix(":latest"))
-
-    async def _model(self, entry: Mapping[str, Any], loaded: set[str]) -> Model:
-        id_ = str(entry.get("name"))
+    async def _model(
+        self, id_: str, entry: Mapping[str, Any], running: Mapping[str, Any] | None
+    ) -> Model | None:
+        """Return a model with its facts; None for one that does not generate."""
         try:
-            shown = await self._server.post("/api/show", {"model": id_}, "model list")
+            shown = dict_of(await self._server.post("/api/show", {"model": id_}, "model list", id_))
         except BackendError:
-            shown = None
-        facts: Mapping[str, Any] = shown if isinstance(shown, dict) else {}
-        details = facts.get("details") or entry.get("details") or {}
-        capabilities = set(facts.get("capabilities") or ())
-        format_ = format_of(id_, details.get("family"))
-        if "insert" in capabilities:
-            self._inserting.add(id_)
-        fills = format_ is not None or "insert" in capabilities
-        zone, locality = place(self._server.endpoint, id_, entry, facts)
+            shown = {}
+        capabilities = set(map(str, list_of(shown.get("capabilities"))))
+        if capabilities and "completion" not in capabilities:
+            return None
+        details = dict_of(shown.get("details")) or dict_of(entry.get("details"))
+        family = text_of(details.get("family")) or None
+        inserts = "insert" in capabilities
+        (self._inserting.add if inserts else self._inserting.discard)(id_)
+        format_ = format_of(id_)
+        tools = "tools" in capabilities
+        sources = (entry, shown, running or {})
+        place = ollama_place(
+            self._server.endpoint,
+            id_,
+            described=bool(shown),
+            remote=any(facts.get("remote_host") or facts.get("remote_model") for facts in sources),
+        )
+        fills = format_ is not None or inserts
         model = Model(
             id=id_,
             backend=self.name,
-            zone=zone,
-            locality=locality,
-            roles=frozenset(
-                {Role.EDIT}
-                | ({Role.COMPLETION} if fills else set())
-                | ({Role.AGENT} if "tools" in capabilities else set())
-            ),
-            family=details.get("family"),
-            parameters=count_of(str(details.get("parameter_size") or "")),
-            quantization=details.get("quantization_level"),
-            context=min(self._context(id_), trained_context(facts) or CONTEXT),
+            zone=place.zone,
+            locality=place.why,
+            roles=roles_of(completes=fills, calls_tools=tools),
+            family=family,
+            parameters=parameter_count(shown) or count_of(text_of(details.get("parameter_size"))),
+            quantization=text_of(details.get("quantization_level")) or None,
+            context=self._settle_window(id_, trained_context(shown), running),
             fim=format_,
             fills_in_the_middle=fills,
-            tools="tools" in capabilities,
+            tools=tools,
             json_schema=True,
-            weights_bytes=entry.get("size"),
-            kv_bytes_per_token=kv_bytes(facts),
-            loaded=id_ in loaded,
+            weights_bytes=int_of(entry.get("size")),
+            kv_bytes_per_token=kv_bytes(shown),
+            loaded=running is not None,
         )
-        return merge(model, self._word_for(id_))
+        return merge(model, self._said.get(_full_name(id_)))
+
+    def _settle_window(
+        self, id_: str, trained: int | None, running: Mapping[str, Any] | None
+    ) -> int:
+        """Return the context window to ask for, the same from now on.
+
+        Another window than before makes Ollama load the model anew. One that is loaded
+        already, for another program, is used as it is.
+        """
+        if id_ not in self._windows:
+            said = self._said.get(_full_name(id_))
+            loaded = int_of((running or {}).get("context_length")) or 0
+            wanted = (said.context if said is not None else None) or (
+                loaded if loaded >= _LEAST_CONTEXT else CONTEXT
+            )
+            self._windows[id_] = min(wanted, trained or wanted)
+        return self._windows[id_]
+
+    def _window(self, id_: str) -> int:
+        return self._windows.get(id_) or self._settle_window(id_, None, None)
+
+    def _check_place(self, line: Mapping[str, Any], model: Model) -> None:
+        """Stop when an answer turns out to come from farther than the model was said to be.
+
+        Raises:
+            OutOfRing: when it does.
+        """
+        if model.zone < Zone.CLOUD and (line.get("remote_host") or line.get("remote_model")):
+            raise OutOfRing(
+                self.name,
+                f"{self.name!r} passed the request for {model.id!r} on to a remote service, "
+                "which it had not said before; it is not asked again.",
+            )
+
+    def _tell_missing(self, installed: set[str]) -> None:
+        """Say once which of the user's models the server does not have."""
+        names = {_full_name(name) for name in installed}
+        for full, said in self._said.items():
+            if full not in names and full not in self._missing:
+                self._missing.add(full)
+                _log.warning(
+                    "%r does not have the model %r; run: ollama pull %s",
+                    self.name,
+                    said.id,
+                    said.id,
+                )
+        self._missing -= names
 
     async def _list(self, path: str) -> list[Mapping[str, Any]]:
-        answer = await self._server.get(path, "model list")
-        models = answer.get("models") if isinstance(answer, dict) else None
+        models = dict_of(await self._server.get(path, "model list")).get("models")
         if not isinstance(models, list):
-            raise InvalidAnswer(self.name, f"What answers as {self.name!r} is no Ollama server.")
-        return [entry for entry in models if isinstance(entry, dict)]
+            raise self._stranger()
+        return dicts_of(models)
 
-    def _failed(self, words: str) -> BackendError:
-        lowered = words.lower()
-        if "context" in lowered and ("exceed" in lowered or "length" in lowered):
-            return ContextOverflow(
-                self.name, f"The prompt does not fit the context window of {self.name!r}."
-            )
-        return InvalidAnswer(self.name, f"{self.name!r} failed while it was generating.")
-
-
-def _message(message: Message) -> dict[str, Any]:
-    plain: dict[str, Any] = {"role": message.role.value, "content": message.text}
-    if message.tool_calls:
-        plain["tool_calls"] = [
-            {"function": {"name": call.name, "arguments": json.loads(call.arguments)}}
-            for call in message.tool_calls
-        ]
-    return plain
-
-
-def _finished(line: Mapping[str, Any], message: Mapping[str, Any], name: str) -> Finished:
-    calls = tuple(
-        ToolCall(
-            str(number),
-            str((call.get("function") or {}).get("name") or ""),
-            json.dumps((call.get("function") or {}).get("arguments") or {}),
+    def _stranger(self) -> InvalidAnswer:
+        return InvalidAnswer(
+            self.name, f"What answers as {self.name!r} is no Ollama server; check its kind."
         )
-        for number, call in enumerate(message.get("tool_calls") or ())
-    )
-    reason = FinishReason.TOOL_CALLS if calls else finish_reason(line.get("done_reason"), name)
-    usage = Usage(line.get("prompt_eval_count"), None, line.get("eval_count"))
-    return Finished(reason, usage, calls, line.get("model"))
+
+
+def _full_name(name: str) -> str:
+    """Return a model's name with its tag, which is ``latest`` when there is none."""
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
