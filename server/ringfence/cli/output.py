@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -15,6 +15,9 @@ DONE = 0
 REFUSED = 1
 WRONG_USE = 2
 INTERRUPTED = 130
+
+#: Set to anything, it shows where internal errors come from, and servers' logs.
+DEBUG_VARIABLE = "RINGFENCE_DEBUG"
 
 #: The option that every command has.
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, errors included.")]
@@ -89,9 +92,9 @@ def gigabytes(count: int) -> str:
     return f"{count / 1e6:.0f} MB"
 
 
-def table(rows: list[tuple[str, ...]], heading: tuple[str, ...] = ()) -> str:
+def table(rows: Sequence[tuple[str, ...]], heading: tuple[str, ...] = ()) -> str:
     """Return rows in aligned columns."""
-    lines = [heading, *rows] if heading else rows
+    lines = [heading, *rows] if heading else list(rows)
     if not lines:
         return ""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]

@@ -15,16 +15,25 @@ from typer.main import get_command
 
 import ringfence
 
-from .output import DONE, INTERRUPTED, REFUSED, WRONG_USE, Failure, print_line, say, show_failure
+from .output import (
+    DEBUG_VARIABLE,
+    DONE,
+    INTERRUPTED,
+    REFUSED,
+    WRONG_USE,
+    Failure,
+    print_line,
+    say,
+    show_failure,
+)
 
 #: The commands, in the order of the help, and the modules that hold them.
 COMMANDS = {
     "serve": "serve",
+    "complete": "complete",
+    "models": "models",
     "config": "config",
 }
-
-#: Set to anything, it shows where an internal error comes from.
-_DEBUG_VARIABLE = "RINGFENCE_DEBUG"
 
 
 class _Commands(TyperGroup):
@@ -99,10 +108,10 @@ def _run(arguments: list[str], as_json: bool) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if os.environ.get(_DEBUG_VARIABLE):
+        if os.environ.get(DEBUG_VARIABLE):
             raise
         message = (
-            f"an internal error ({type(error).__name__}); set {_DEBUG_VARIABLE}=1 to see where, "
+            f"an internal error ({type(error).__name__}); set {DEBUG_VARIABLE}=1 to see where, "
             "and report it"
         )
         show_failure(as_json, Failure("internal", message))
