@@ -5,6 +5,7 @@ from __future__ import annotations
 from ringfence.config.settings import BackendKind, BackendSettings
 from ringfence.privacy import Endpoint, Gate
 
+from .masked import Masked
 from .protocol import Backend
 
 
@@ -34,8 +35,8 @@ def create_backend(
     if settings.kind is BackendKind.AUTO:
         from .automatic import Automatic
 
-        return Automatic(gate, endpoint, make)
-    return make(settings.kind)
+        return Masked(Automatic(gate, endpoint, make))
+    return Masked(make(settings.kind))
 
 
 def _of_kind(

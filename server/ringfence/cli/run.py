@@ -30,6 +30,7 @@ from .output import (
 #: The commands, in the order of the help, and the modules that hold them.
 COMMANDS = {
     "serve": "serve",
+    "try": "try_out",
     "complete": "complete",
     "models": "models",
     "config": "config",

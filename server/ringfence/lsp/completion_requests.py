@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: Reasons that come with ordinary typing, many times a minute.
+_EXPECTED = frozenset({"suppressed", "cancelled", "disabled"})
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -89,7 +92,8 @@ class CompletionRequests:
             if self._in_flight.get(uri) is work:
                 del self._in_flight[uri]
         if answer.reason is not None:
-            logger.info("No completion (%s): %s", answer.reason, answer.detail)
+            level = logging.DEBUG if answer.reason in _EXPECTED else logging.INFO
+            logger.log(level, "No completion (%s): %s", answer.reason, answer.detail)
         return answer
 
     def forget(self, uri: str) -> None:

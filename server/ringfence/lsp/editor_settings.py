@@ -81,6 +81,9 @@ class EditorSettings:
         """Wait until the application has the settings that hold now."""
         while self._refresh is not None and not self._refresh.done():
             await asyncio.shield(self._refresh)
+        if self._refresh is not None:
+            # Settings that failed to take effect must not be taken for those that hold.
+            self._refresh.result()
 
     def _start_refresh(self, application: Application) -> None:
         if self._refresh is None or self._refresh.done():

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from enum import Enum
 from typing import Any
 
+from cattrs import Converter
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol, lsp_method
@@ -65,6 +66,11 @@ class EditorProtocol(LanguageServerProtocol):
         self._background: set[asyncio.Task[None]] = set()
         self.held_progress: dict[int | str, asyncio.Task[Any]] = {}
         self._calls = ClientCalls(converter, self._send_data)
+
+    @property
+    def converter(self) -> Converter:
+        """Turns JSON into the types of lsprotocol and back."""
+        return self._converter
 
     def connect(self, send_body: Callable[[bytes], None]) -> None:
         """Send messages, from now on, by ``send_body``, which takes the body of one."""

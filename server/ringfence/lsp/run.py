@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import signal
 import sys
@@ -140,6 +141,8 @@ async def _listen(
             f"Cannot listen at {host}:{port} ({error.strerror or type(error).__name__}); "
             "choose another port, or end what uses it."
         ) from None
+    if not _is_loopback(host):
+        logger.warning("Whoever can reach %s can use this server and see its answers.", host)
     chosen = server.sockets[0].getsockname()[1]
     logger.info("Listening at %s:%d.", host, chosen)
     if on_listening is not None:
@@ -147,6 +150,13 @@ async def _listen(
     async with server:
         await asyncio.get_running_loop().create_future()
     return 0
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _run(main: Coroutine[Any, Any, int], log_level: int) -> int:

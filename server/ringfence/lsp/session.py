@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from .framing import Body
 from .lazy_application import LazyApplication
 from .log import follow_session
 from .protocol import RAW_PARAMS, EditorProtocol, LifeCycle, log_failure
+from .structure import warm_converter
 
 if TYPE_CHECKING:
     from ringfence.context.document import DocumentSnapshot
@@ -205,15 +205,13 @@ class Session:
         self.initialized.set()
 
     async def warm_up(self) -> None:
-        """Make the application, after the client has its answer to ``initialize``."""
+        """Do what the first completion would otherwise wait for."""
+        warm_converter(self.protocol.converter)
         try:
             await self._application.get()
         except Exception:
             self.show_once("start", "Ringfence could not start; its log has the reason.")
             raise
-        # What was imported stays for good: later collections need not look at it.
-        gc.collect()
-        gc.freeze()
 
     def _show_once(self, kind: str, message: str, severity: Severity) -> None:
         if kind in self._shown:

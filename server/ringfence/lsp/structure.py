@@ -38,6 +38,25 @@ def structure_result(converter: Converter, method: str, result: Any) -> Any:
     return getattr(converter.structure(content, response_type), "result", None)
 
 
+def warm_converter(converter: Converter) -> None:
+    """Convert one of each frequent message, because the first of a kind takes long."""
+    place = {"line": 0, "character": 0}
+    span = {"start": place, "end": place}
+    document: dict[str, Any] = {"uri": "", "version": 0, "languageId": "", "text": ""}
+    samples: dict[str, dict[str, Any]] = {
+        types.TEXT_DOCUMENT_DID_OPEN: {},
+        types.TEXT_DOCUMENT_DID_CHANGE: {"contentChanges": [{"text": "", "range": span}]},
+        types.TEXT_DOCUMENT_INLINE_COMPLETION: {"position": place, "context": {"triggerKind": 1}},
+        types.TEXT_DOCUMENT_COMPLETION: {"position": place},
+    }
+    for method, params in samples.items():
+        structure_params(converter, method, {"textDocument": document, **params})
+    start = types.Position(0, 0)
+    command = types.Command(title="", command="")
+    item = types.InlineCompletionItem("", range=types.Range(start, start), command=command)
+    converter.unstructure(types.InlineCompletionList([item]))
+
+
 def _wrong_fields(error: BaseException, path: tuple[str, ...] = ()) -> list[str]:
     if not isinstance(error, BaseValidationError):
         return [".".join(path)] if path else []
