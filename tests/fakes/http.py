@@ -135,15 +135,15 @@ class HttpServer:
         self.requests: list[Request] = []
         self.connections = 0
         self.accepted = 0
-        self._wanted_port = port
+        self._port = port
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
-        assert self._server is not None, "the fake server has not been started"
-        return int(self._server.sockets[0].getsockname()[1])
+        """The port it listens on, or listened on before it was stopped."""
+        assert self._port, "the fake server has not been started"
+        return self._port
 
     @property
     def url(self) -> str:
@@ -151,7 +151,8 @@ class HttpServer:
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._wanted_port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
+        self._port = int(self._server.sockets[0].getsockname()[1])
         return self
 
     async def __aexit__(

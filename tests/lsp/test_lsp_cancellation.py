@@ -18,7 +18,7 @@ _INLINE = {
 
 async def _wait_for_event(client: LocalServer, event: list[Any]) -> None:
     async with asyncio.timeout(PATIENCE):
-        while event not in await client.command("test.events"):  # noqa: ASYNC110
+        while event not in await client.command("test.events"):
             await asyncio.sleep(0.005)
 
 

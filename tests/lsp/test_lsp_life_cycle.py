@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.lsp.raw_client import URI, LocalServer, frame, local_server, server_process
+from tests.lsp.raw_client import PATIENCE, URI, LocalServer, frame, local_server, server_process
 from tests.lsp.scripted import SECRET
 
 _POSITION = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}}
@@ -327,7 +327,9 @@ async def test_the_server_ends_when_the_editors_process_is_gone() -> None:
     editor = await asyncio.create_subprocess_exec("sleep", "60")
     async with server_process() as client:
         await client.initialize(processId=editor.pid)
-        await client.command("ringfence.status")
+        async with asyncio.timeout(PATIENCE):
+            while "Watching the editor's process." not in client.stderr:
+                await asyncio.sleep(0.02)
         editor.kill()
         await editor.wait()
         await client.end()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.lsp import application_port
 from ringfence.lsp.capabilities import ClientCapabilities
 from ringfence.lsp.client_watch import wait_until_gone
 from ringfence.lsp.invocation import invoke
 from ringfence.lsp.lazy_application import LazyApplication
 from ringfence.lsp.messages import Invalid, Notification, Request, Response, parse_message
+from ringfence.privacy import Ring, SourceKind, Zone
 from tests.lsp.scripted import ScriptedApplication
 
 _JSON = st.recursive(
@@ -23,6 +26,14 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=8,
 )
+
+
+def test_the_ring_satisfies_the_port(tmp_path: Path) -> None:
+    ring: application_port.Ring = Ring()
+    ring.set_folders([tmp_path.as_uri()])
+    ring.set_editor_setting(tmp_path.as_uri(), Zone.DEVICE)
+    assert ring.verdict((tmp_path / ".env").as_uri()).excluded
+    assert ring.source((tmp_path / "a.py").as_uri(), SourceKind.DOCUMENT).allow is Zone.DEVICE
 
 
 def test_the_capabilities_of_vs_code_are_read() -> None:

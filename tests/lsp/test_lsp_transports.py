@@ -44,7 +44,7 @@ _GOODBYE: list[dict[str, Any]] = [
 async def _port(server: ServerProcess) -> int:
     async with asyncio.timeout(PATIENCE):
         pattern = r"Listening at 127\.0\.0\.1:(\d+)\."
-        while not (found := re.search(pattern, server.stderr)):  # noqa: ASYNC110
+        while not (found := re.search(pattern, server.stderr)):
             await asyncio.sleep(0.02)
     return int(found[1])
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
 
 #: Time between two looks, in seconds.
 INTERVAL = 3.0
@@ -18,9 +21,24 @@ async def wait_until_gone(process_id: int, interval: float = INTERVAL) -> bool:
     """
     is_running = await asyncio.to_thread(_observe, process_id)
     if is_running is None:
+        logger.debug("The editor's process is not one of this machine.")
         return False
+    logger.debug("Watching the editor's process.")
     while await asyncio.to_thread(is_running):  # noqa: ASYNC110 - no event tells of it
         await asyncio.sleep(interval)
+    return True
+
+
+def _is_there(process_id: int) -> bool:
+    """Tell at once whether a process exists, where asking does no harm."""
+    if os.name == "nt":
+        return False  # There, a signal of 0 ends the process.
+    try:
+        os.kill(process_id, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
     return True
 
 
