@@ -1,8 +1,7 @@
 """An HTTP/1.1 server of the tests' own, which can misbehave in every way that real ones do.
 
-Handlers get an ``Exchange`` and write to it. When the client closes its connection the
-handler is cancelled at once and the request is marked ``disconnected``, so that a test can
-see that a generation was really stopped.
+Handlers get an ``Exchange`` and write to it. When the client closes its connection, the handler
+is cancelled at once and the request is marked ``disconnected``: a generation was really stopped.
 """
 
 from __future__ import annotations
@@ -127,8 +126,7 @@ class HttpServer:
 
     Attributes:
         requests: everything that was asked, in order.
-        connections: connections that are open now.
-        accepted: connections that were ever made.
+        connections, accepted: connections that are open now, and that were ever made.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -194,8 +192,7 @@ class HttpServer:
         try:
             await self._serve(incoming, writer)
         except asyncio.CancelledError:
-            # The server is being stopped. The task of a connection must not end as
-            # cancelled: the streams of older Pythons would report that as an error.
+            # The server is being stopped; a connection's task must not end as cancelled.
             writer.transport.abort()
         except (OSError, EOFError):
             pass
