@@ -37,8 +37,8 @@ Notify = Callable[[str, str, Severity], None]
 #: The name of the embedded engine among the backends.
 ENGINE = "engine"
 
-#: Answers that ``status`` shows.
-_SHOWN_ANSWERS = 20
+#: Answers, and calls of models, that ``status`` shows.
+_SHOWN = 20
 
 #: Reasons that a user can do something about; the first of each kind is shown.
 _WORTH_TELLING = frozenset(
@@ -153,12 +153,13 @@ class Application:
                 }
                 for listing in view.listings
             ],
-            "answers": [
-                _plain(outcome)
-                for outcome in self.outcomes.recent()
-                if outcome.stage is Stage.ANSWER
-            ][-_SHOWN_ANSWERS:],
+            "answers": self._last(Stage.ANSWER),
+            "calls": self._last(Stage.CALL),
         }
+
+    def _last(self, stage: Stage) -> list[dict[str, Any]]:
+        recent = [outcome for outcome in self.outcomes.recent() if outcome.stage is stage]
+        return [_plain(outcome) for outcome in recent[-_SHOWN:]]
 
     def _note(self, request: CompletionRequest, answer: CompletionAnswer) -> None:
         self._record(
@@ -274,5 +275,8 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
         "zone": outcome.zone.label if outcome.zone is not None else None,
         "first_token_ms": outcome.first_token_ms,
         "total_ms": outcome.total_ms,
+        "prompt_tokens": outcome.prompt_tokens,
+        "cached_tokens": outcome.cached_tokens,
+        "output_tokens": outcome.output_tokens,
         "cached": outcome.cached,
     }
