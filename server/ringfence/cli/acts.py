@@ -28,7 +28,6 @@ async def complete_code(stage: Stage) -> Played:
         detail = answer.get("detail") or "the model offered nothing"
         raise Failure(str(answer.get("result")), f"no completion: {detail}")
     whole = _joined(sample, completed)
-    call = completed.calls[-1] if completed.calls else {}
     result = {
         "file": sample.file.name,
         "line": sample.line + 1,
@@ -37,13 +36,13 @@ async def complete_code(stage: Stage) -> Played:
         "parses": _parses(whole),
         "backend": answer.get("backend"),
         "model": answer.get("model"),
-        "quantization": answer.get("quantization"),
+        "quantization": completed.model.get("quantization"),
         "zone": answer.get("zone"),
         "first_token_ms": _rounded(answer.get("first_token_ms")),
         "total_ms": _rounded(answer.get("total_ms")),
         "seconds_with_loading": round(completed.seconds, 3),
-        "prompt_tokens": call.get("prompt_tokens"),
-        "output_tokens": call.get("output_tokens"),
+        "prompt_tokens": completed.call.get("prompt_tokens"),
+        "output_tokens": completed.call.get("output_tokens"),
     }
     return Played("completion", result, _text(sample, completed, result))
 

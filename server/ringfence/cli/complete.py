@@ -63,6 +63,7 @@ async def _complete(file: Path, text: str, cursor: Position, timeout: float) -> 
 def _show(as_json: bool, file: Path, completed: Completed) -> int:
     answer = completed.answer
     origin = {key: answer.get(key) for key in ("backend", "model", "zone", "cached")}
+    origin["quantization"] = completed.model.get("quantization")
     if not completed.text:
         reason, detail = str(answer.get("result")), str(answer.get("detail") or "nothing came")
         message = f"no completion ({reason}): {detail}"

@@ -16,6 +16,7 @@ from ringfence.context.document import Position, position_from_units, position_t
 from ringfence.context.position_encoding import PositionEncoding
 
 from .lsp_client import LspClient, connect
+from .output import DEBUG_VARIABLE
 
 #: Reasons that waiting may mend: the engine is still loading its model, or reads slowly.
 _WORTH_WAITING = frozenset({"overloaded", "deadline"})
@@ -43,7 +44,8 @@ class Completed:
         start: where the replaced range begins.
         end: where it ends.
         answer: what ``ringfence.status`` says of the answer: backend, model, times, reason.
-        calls: what it says of the calls of models that the answer took.
+        call: what it says of the last call of a model; empty when there was none.
+        model: what it says of the model; empty when it says nothing.
         seconds: from the request to the answer, waiting included.
     """
 
@@ -51,7 +53,8 @@ class Completed:
     start: Position
     end: Position
     answer: Mapping[str, Any]
-    calls: tuple[Mapping[str, Any], ...]
+    call: Mapping[str, Any]
+    model: Mapping[str, Any]
     seconds: float
 
 
@@ -113,13 +116,15 @@ async def complete_at(
         result = await served.client.request("textDocument/inlineCompletion", params)
         seconds = time.perf_counter() - started
         items = result["items"] if isinstance(result, dict) else result or []
-        answer, calls = await _last_answer(served.client)
+        status = await _status(served.client)
+        answer = status["answers"][-1]
         worth_waiting = not items and answer.get("result") in _WORTH_WAITING
         if not worth_waiting or seconds + _PAUSE > patience:
             break
         await asyncio.sleep(_PAUSE)
+    call = status["calls"][-1] if status["calls"] else {}
     if not items:
-        return Completed("", cursor, cursor, answer, calls, seconds)
+        return Completed("", cursor, cursor, answer, call, {}, seconds)
     item = items[0]
 
     def place(which: str) -> Position:
@@ -128,7 +133,8 @@ async def complete_at(
         edge = item["range"][which]
         return position_from_units(lines, edge["line"], edge["character"], served.encoding)
 
-    return Completed(item["insertText"], place("start"), place("end"), answer, calls, seconds)
+    model = _model(status, answer)
+    return Completed(item["insertText"], place("start"), place("end"), answer, call, model, seconds)
 
 
 def language_of(file: Path) -> str:
@@ -136,14 +142,27 @@ def language_of(file: Path) -> str:
     return _LANGUAGES.get(file.suffix.lower(), "plaintext")
 
 
-async def _last_answer(
-    client: LspClient,
-) -> tuple[Mapping[str, Any], tuple[Mapping[str, Any], ...]]:
+async def _status(client: LspClient) -> dict[str, Any]:
     status = await client.request("workspace/executeCommand", {"command": "ringfence.status"})
     if "error" in status:
-        return {"result": "failed", "detail": status["error"]}, ()
-    answers = status.get("answers") or [{"result": "failed", "detail": "There was no answer."}]
-    return answers[-1], tuple(status.get("calls", ()))
+        detail = f"{status['error']} To see the log, set {DEBUG_VARIABLE}=1."
+    else:
+        detail = "The server did not say why."
+    unknown = {"result": "failed", "detail": detail}
+    return {
+        "backends": status.get("backends") or [],
+        "answers": status.get("answers") or [unknown],
+        "calls": status.get("calls") or [],
+    }
+
+
+def _model(status: Mapping[str, Any], answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    for backend in status["backends"]:
+        for model in backend["models"]:
+            if (backend["name"], model["id"]) == (answer.get("backend"), answer.get("model")):
+                found: Mapping[str, Any] = model
+                return found
+    return {}
 
 
 def _initialize_params(folder: Path) -> dict[str, Any]:

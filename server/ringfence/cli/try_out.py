@@ -96,7 +96,9 @@ def try_(
         )
         print_line(f"model        {_describe(model)}, {how}")
     try:
-        start, played = asyncio.run(_play(loaded, timeout, as_json))
+        with tempfile.TemporaryDirectory(prefix="ringfence-try-") as name:
+            folder = Path(name).resolve()
+            start, played = asyncio.run(_play(loaded, folder, timeout, quiet=as_json))
     except (RequestRefused, ServerGone) as error:
         raise Failure("server", f"the language server failed: {error}") from None
     result = {
@@ -109,27 +111,25 @@ def try_(
     return DONE
 
 
-async def _play(loaded: Loaded, patience: float, quiet: bool) -> tuple[float, list[Played]]:
+async def _play(
+    loaded: Loaded, folder: Path, patience: float, *, quiet: bool
+) -> tuple[float, list[Played]]:
     from .acts import complete_code
     from .completing import serve_folder
     from .sample import write_sample
 
     acts: tuple[Act, ...] = (complete_code,)
     played = []
-    with tempfile.TemporaryDirectory(prefix="ringfence-try-") as name:
-        root = Path(name).resolve()
-        project = root / "ledger"
-        project.mkdir()
-        sample = write_sample(project)
-        async with serve_folder(project, _environment(loaded, root)) as served:
+    sample = write_sample(folder / "ledger")
+    async with serve_folder(sample.folder, _environment(loaded, folder)) as served:
+        if not quiet:
+            print_line(f"start        {served.seconds:.2f} s to the reply to initialize")
+        for act in acts:
+            outcome = await act(Stage(served, sample, patience))
+            played.append(outcome)
             if not quiet:
-                print_line(f"start        {served.seconds:.2f} s to the reply to initialize")
-            for act in acts:
-                outcome = await act(Stage(served, sample, patience))
-                played.append(outcome)
-                if not quiet:
-                    print_line(outcome.text)
-        return served.seconds, played
+                print_line(outcome.text)
+    return served.seconds, played
 
 
 def _model(engine: Engine, *, quiet: bool) -> tuple[InstalledModel, bool, float]:

@@ -32,7 +32,8 @@ class Sample:
 
 
 def write_sample(folder: Path) -> Sample:
-    """Write the project into a folder."""
+    """Write the project into a folder, which is made."""
+    folder.mkdir(parents=True)
     found = None
     for source in resources.files(__name__).iterdir():
         if not source.name.endswith(".txt"):
