@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.lsp import application_port
+from ringfence.lsp import application_port, client_watch
 from ringfence.lsp.capabilities import ClientCapabilities
 from ringfence.lsp.client_watch import wait_until_gone
 from ringfence.lsp.invocation import invoke
@@ -97,6 +97,19 @@ async def test_a_process_that_ends_is_noticed() -> None:
 async def test_a_process_of_another_machine_is_not_waited_for() -> None:
     assert await wait_until_gone(2**22 + 1) is False
     assert await wait_until_gone(-5) is False
+
+
+async def test_a_process_that_ends_before_the_watch_begins_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The first, quick look finds it; by the time of the second it has ended.
+    monkeypatch.setattr(client_watch, "_observe", lambda _: None)
+    assert await wait_until_gone(os.getpid()) is True
+
+
+@pytest.mark.parametrize("process_id", [0, -1, 2**70])
+async def test_a_number_that_is_no_process_is_not_watched(process_id: int) -> None:
+    assert await wait_until_gone(process_id, interval=0.01) is False
 
 
 async def test_a_living_process_is_waited_for() -> None:

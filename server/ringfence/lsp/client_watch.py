@@ -20,7 +20,10 @@ async def wait_until_gone(process_id: int, interval: float = INTERVAL) -> bool:
         False, at once, when there is no such process to begin with: the client then runs
         on another machine or in another container, and its pipes tell when it leaves.
     """
+    was_there = _is_there(process_id)
     is_running = await asyncio.to_thread(_observe, process_id)
+    if is_running is None and was_there:
+        return True
     if is_running is None:
         logger.debug("The editor's process is not one of this machine.")
         return False
@@ -31,9 +34,10 @@ async def wait_until_gone(process_id: int, interval: float = INTERVAL) -> bool:
 
 
 def _is_there(process_id: int) -> bool:
-    """Tell at once whether a process exists, where asking does no harm."""
-    if os.name == "nt":
-        return False  # There, a signal of 0 ends the process.
+    """Tell at once whether a process exists, before anything slow; False where one cannot."""
+    if os.name == "nt" or process_id <= 0:
+        # Windows would end the process; zero and less stand for whole groups.
+        return False
     try:
         os.kill(process_id, 0)
     except PermissionError:
