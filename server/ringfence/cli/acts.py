@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ringfence.context.document import Position
 
 from .completing import Completed, complete_at
-from .output import Failure, bold, dim
+from .output import Failure, bold, dim, has_style
 from .try_out import Played, Stage
 
 if TYPE_CHECKING:
@@ -82,9 +82,14 @@ def _around(sample: Sample, completed: Completed) -> list[str]:
     for index, line in enumerate(ghost):
         before = first if index == 0 else ""
         after = last if index == len(ghost) - 1 else ""
-        shown.append(f"> {before}{dim(line)}{after}")
+        shown.append(f"> {before}{_ghost(line)}{after}")
     following = lines[completed.end.line + 1 : completed.end.line + 1 + _AROUND]
     return [*shown, *(f"  {line}" for line in following)]
+
+
+def _ghost(text: str) -> str:
+    """Mark a completion: faint on a terminal, between marks elsewhere."""
+    return dim(text) if has_style() else f"«{text}»"
 
 
 def _joined(sample: Sample, completed: Completed) -> str:

@@ -38,7 +38,7 @@ def complete(
     ] = 60,
     as_json: JsonOption = False,
 ) -> int:
-    """Print what the language server would offer at a place in a file.
+    """Print the completion at a place in a file.
 
     The completion goes to standard output, where it was computed to standard error. The
     code travels no farther than your configuration allows for its folder.

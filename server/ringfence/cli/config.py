@@ -14,7 +14,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @app.callback(invoke_without_command=True)
 def config(context: typer.Context, as_json: JsonOption = False) -> int:
-    """Show and check the configuration; without a command, show it."""
+    """Show, check and describe the configuration."""
     return show_settings(as_json) if context.invoked_subcommand is None else DONE
 
 
@@ -53,7 +53,10 @@ def check(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Check the configuration: exit code 1 when something in it is wrong."""
+    """Check the configuration.
+
+    The exit code is 1 when something in it is wrong.
+    """
     from ringfence.config.load import load_settings
 
     loaded = load_settings(file)

@@ -27,7 +27,7 @@ ModelArgument = Annotated[
 
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context, as_json: JsonOption = False) -> int:
-    """List, fetch and remove the embedded engine's models; without a command, list them."""
+    """List, fetch and remove models of the embedded engine."""
     return list_models(as_json) if context.invoked_subcommand is None else DONE
 
 

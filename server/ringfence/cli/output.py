@@ -93,8 +93,9 @@ def gigabytes(count: int) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]], heading: tuple[str, ...] = ()) -> str:
-    """Return rows in aligned columns."""
+    """Return rows in aligned columns; what could steer a terminal is taken out of them."""
     lines = [heading, *rows] if heading else list(rows)
+    lines = [tuple(_printable(cell) for cell in line) for line in lines]
     if not lines:
         return ""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
@@ -105,6 +106,10 @@ def table(rows: Sequence[tuple[str, ...]], heading: tuple[str, ...] = ()) -> str
     if heading:
         written[0] = bold(written[0])
     return "\n".join(written)
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _styled(code: str, text: str, stream: TextIO | None) -> str:

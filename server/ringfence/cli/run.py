@@ -32,8 +32,11 @@ COMMANDS = {
     "serve": "serve",
     "try": "try_out",
     "complete": "complete",
+    "doctor": "doctor",
     "models": "models",
+    "audit": "audit",
     "config": "config",
+    "route": "route",
 }
 
 

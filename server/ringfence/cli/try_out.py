@@ -73,7 +73,7 @@ def try_(
     ] = 180,
     as_json: JsonOption = False,
 ) -> int:
-    """Complete a real piece of code with the embedded engine, on this device.
+    """Complete real code with the embedded engine, end to end.
 
     The first run fetches a small code model. The code goes through the language server that
     editors use, started for this; your backends and workspaces are left alone.
