@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .output import DONE, REFUSED, JsonOption, say, show, table
+from .output import DONE, REFUSED, Failure, JsonOption, say, show, table
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -21,7 +21,7 @@ def audit(
     last: Annotated[int, typer.Option(help="Only the last N; 0 for all.", min=0)] = 0,
     as_json: JsonOption = False,
 ) -> int:
-    """List the requests that left this device, and those that were refused.
+    """List what left this device, and what was refused.
 
     The list holds sizes, names and digests, no code. Its chain is verified each time; the
     exit code is 1 when an entry was changed, removed or damaged.
@@ -30,16 +30,28 @@ def audit(
     from ringfence.privacy import read_audit, verify_audit
 
     path = find_directories().audit_log
+    try:
+        entries = list(read_audit(path))
+        problems = verify_audit(path)
+    except OSError as error:
+        words = (error.strerror or type(error).__name__).lower()
+        raise Failure("unreadable", f"{path} cannot be read: {words}") from error
     entries = [
         entry
-        for entry in read_audit(path)
+        for entry in entries
         if (not refused or entry.get("refused"))
         and (not backend or entry.get("backend") == backend)
         and (not zone or entry.get("zone") == zone)
     ]
     entries = entries[-last:] if last else entries
-    problems = verify_audit(path)
-    result: dict[str, Any] = {"path": str(path), "entries": entries, "problems": problems}
+    result: dict[str, Any] = {
+        "path": str(path),
+        "entries": entries,
+        "whole": not problems,
+        "problems": problems,
+    }
+    if problems:
+        result["error"] = {"code": "audit-broken", "message": problems[0]}
     show(as_json, result, lambda: _text(entries))
     if not as_json:
         for problem in problems:

@@ -29,9 +29,9 @@ def route(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Print which model would be asked, what was rejected and why. Nothing is sent.
+    """Print which model would do a task, and why.
 
-    Servers are asked what they serve; none is given any text. The exit code is 1 when no
+    It prints what was rejected, too. Servers are asked what they serve; none is given any text. The exit code is 1 when no
     model may or can do it.
     """
     from ringfence.routing.task import TaskKind

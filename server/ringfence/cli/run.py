@@ -34,9 +34,9 @@ COMMANDS = {
     "complete": "complete",
     "doctor": "doctor",
     "models": "models",
-    "audit": "audit",
     "config": "config",
     "route": "route",
+    "audit": "audit",
 }
 
 
