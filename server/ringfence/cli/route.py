@@ -31,7 +31,8 @@ def route(
 ) -> int:
     """Print which model would do a task, and why.
 
-    It prints what was rejected, too. Servers are asked what they serve; none is given any text. The exit code is 1 when no
+    What was rejected is printed, too. Servers are asked what they serve; none is given any
+    text. The exit code is 1 when no
     model may or can do it.
     """
     from ringfence.routing.task import TaskKind
@@ -46,7 +47,7 @@ def route(
         _explain(kind, prompt_tokens, tools, (workspace or Path()).absolute())
     )
     show(as_json, value, text)
-    return DONE if value.get("chain") or value.get("chosen") else REFUSED
+    return DONE if value["decided"] else REFUSED
 
 
 async def _explain(
