@@ -122,7 +122,7 @@ class CompletionService:
             await asyncio.sleep(self._settings.debounce_ms / 1000)
         shape = choose_shape(window, self._settings.multiline)
         prompt = fill_in_the_middle(window, request.source)
-        deadline = request.deadline or self._settings.deadline_ms / 1000
+        deadline = self._settings.deadline_ms / 1000
         tokens = self._output_tokens(shape)
         decision = await self._models.decide(
             Task(

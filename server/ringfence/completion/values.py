@@ -36,7 +36,6 @@ class CompletionRequest:
         source: the document's label: its policy, folder and file.
         excluded: why the document is used in no prompt; None when it is.
         count: how many candidates are wanted (cycling).
-        deadline: seconds to answer in; None for what the settings say.
     """
 
     document: DocumentSnapshot
@@ -46,7 +45,6 @@ class CompletionRequest:
     excluded: str | None = None
     selected: SelectedItem | None = None
     count: int = 1
-    deadline: float | None = None
 
 
 class EmptyReason(enum.StrEnum):

@@ -163,8 +163,6 @@ class CompletionSettings(Section):
     """Most tokens of one completion."""
     deadline_ms: int = Field(default=10_000, gt=0)
     """Time after which a completion is given up; the next key gives it up earlier."""
-    fallback_deadline_ms: int = Field(default=1000, gt=0)
-    """The same for editors without ghost text, whose list of completions waits for it."""
     debounce_ms: int = Field(default=40, ge=0)
     """Pause in typing that is waited for before a model is asked."""
     prefix_tokens: int = Field(default=768, gt=0)
