@@ -32,6 +32,7 @@ def main() -> int:
         ("format", [str(tool / "ruff"), "format", "--check", "."]),
         ("types", [str(tool / "mypy")]),
         ("layers", [str(tool / "lint-imports"), "--no-logo"]),
+        ("docs", [str(python), "scripts/document_configuration.py", "--check"]),
         ("extension", ["npm", "ci", "--no-audit", "--no-fund", "--prefix", "vscode-client"]),
         ("extension", ["npm", "test", "--prefix", "vscode-client"]),
         ("tests", [str(python), "-m", "pytest", *_selection(fast), *pytest_arguments]),
