@@ -17,6 +17,9 @@ _MOST_VALUES = 20_000
 #: The largest whole number, which every language reads exactly.
 _LARGEST = 2**53
 
+_TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset(_TAG + kind for kind in ("map", "seq", "str", "bool", "int", "float", "null"))
+
 _HALF = re.compile("[\ud800-\udfff]")
 
 #: Lists and mappings within each other.
@@ -61,7 +64,7 @@ for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", "~nN\0"),
 ):
     _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}",
+        f"{_TAG}{_tag}",
         re.compile(rf"(?:{_pattern})\Z"),
         ["" if letter == "\0" else letter for letter in _first],
     )
@@ -121,6 +124,9 @@ class _Reader:
                 self._full = True
                 self._fault(path, "the file is too large or too deeply nested", _place(node))
             return None
+        if node.tag not in _TAGS:
+            self._fault(path, f'the tag on "{dotted(path)}" is not known', _place(node))
+            return None
         if isinstance(node, yaml.MappingNode):
             return self.read_mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -134,9 +140,8 @@ class _Reader:
         return self._read_scalar(node, path)
 
     def _read_scalar(self, node: yaml.Node, path: KeyPath) -> Any:
-        kind = node.tag.removeprefix("tag:yaml.org,2002:")
         try:
-            match kind:
+            match node.tag.removeprefix(_TAG):
                 case "str":
                     return self._read_text(str(node.value), path, node)
                 case "bool":
@@ -149,9 +154,6 @@ class _Reader:
                     return None
         except ValueError:
             pass
-        else:
-            self._fault(path, f'the tag on "{dotted(path)}" is not known', _place(node))
-            return None
         self._fault(path, f'the value of "{dotted(path)}" is not what its tag says', _place(node))
         return None
 
