@@ -135,6 +135,8 @@ class FakeBackend:
     scripts: list[list[ScriptStep]] = field(default_factory=list)
     probe_failures: list[BackendError] = field(default_factory=list)
     kind: str = "fake"
+    tokens: int | BackendError | None = None
+    counted: list[Fragment] = field(default_factory=list)
     asked: list[Generation] = field(default_factory=list)
     listed: int = 0
     probed: int = 0
@@ -169,7 +171,10 @@ class FakeBackend:
             self.closed_streams += 1
 
     async def count_tokens(self, model: Model, text: Fragment) -> int | None:
-        return None
+        self.counted.append(text)
+        if isinstance(self.tokens, BackendError):
+            raise self.tokens
+        return self.tokens
 
     async def warm(self, model: Model) -> None: ...
 

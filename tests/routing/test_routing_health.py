@@ -123,7 +123,7 @@ def fail(health: Health, error: BackendError, deadline: float = 30.0, times: int
         (Overloaded("laptop", "Busy."), 30, True),
         (InvalidAnswer("laptop", "Nonsense."), 30, True),
         (DeadlineExceeded("laptop", "Late."), HANG_SECONDS, True),
-        (DeadlineExceeded("laptop", "Late."), 1.5, False),
+        (DeadlineExceeded("laptop", "Late."), 10.0, False),
         (Refused("laptop", "400"), 30, False),
         (ContextOverflow("laptop", "Long."), 30, False),
         (ModelMissing("laptop", "404"), 30, False),

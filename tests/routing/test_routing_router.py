@@ -330,7 +330,7 @@ class TestFilters:
         refusal = refuse(task(), CODER_Q4, health=health)
 
         assert "Nothing answers" in refusal.reason
-        assert "Start 'laptop'" in refusal.remedy
+        assert "Make 'laptop' answer" in refusal.remedy
 
     def test_a_backend_that_never_answered_is_named(self) -> None:
         listing = Listing("laptop", Zone.DEVICE, failure="Nothing answers at 'laptop'.", asked=True)

@@ -10,11 +10,12 @@ from ringfence.backends.errors import Unreachable
 from ringfence.backends.values import Finished, FinishReason, TextDelta, Usage
 from ringfence.config.settings import Settings
 from ringfence.engine.machine import Machine
-from ringfence.privacy import Zone
+from ringfence.privacy import Fragment, Source, SourceKind, Zone
 from ringfence.routing.decision import Decision, NoRoute
 from ringfence.routing.memory import MemoryWatch
 from ringfence.routing.service import Routing
 from ringfence.routing.task import TaskKind
+from ringfence.routing.tokens import estimate_tokens
 from ringfence.telemetry.outcomes import Outcomes
 from tests.routing.fakes import (
     FakeBackend,
@@ -138,3 +139,29 @@ async def test_what_servers_count_corrects_later_decisions() -> None:
     )
 
     assert service.facts().factors["laptop", "coder:7b"] == 4.0
+
+
+TEXT = Fragment("some words", Source(SourceKind.DOCUMENT, allow=Zone.NETWORK))
+
+
+async def test_tokens_are_counted_by_the_server_where_it_can() -> None:
+    service = routing(FakeBackend(tokens=77))
+
+    assert await service.count_tokens(model(), TEXT) == 77
+
+
+@pytest.mark.parametrize("told", [None, Unreachable("laptop", "Gone.")])
+async def test_tokens_are_estimated_where_it_cannot(told: Unreachable | None) -> None:
+    service = routing(FakeBackend(tokens=told))
+
+    assert await service.count_tokens(model(), TEXT) == estimate_tokens(TEXT.text)
+
+
+async def test_counting_tokens_sends_no_text_out_of_its_ring() -> None:
+    backend = FakeBackend("cloud", Zone.CLOUD, tokens=77)
+    service = routing(backend)
+
+    counted = await service.count_tokens(model("far", "cloud", Zone.CLOUD), TEXT)
+
+    assert counted == estimate_tokens(TEXT.text)
+    assert not backend.counted

@@ -26,7 +26,7 @@ TRAFFIC_LIFETIME_SECONDS = 300.0
 FEWEST_SAMPLES = 5
 
 #: A shorter deadline that passes is the user's impatience, not the server's fault.
-HANG_SECONDS = 10.0
+HANG_SECONDS = 30.0
 
 #: The failures that speak against a server. A refusal (4xx), an overflow or a missing
 #: model are answers, and a cancellation is none of its doing.
@@ -76,7 +76,7 @@ class HealthSnapshot:
     def why_not(self, backend: str, model: str) -> tuple[str, str] | None:
         """Return why the model should not be asked, and what helps; None when it may be."""
         if backend in self.down:
-            return self.down[backend], f"Start {backend!r}; it is looked for in the background."
+            return self.down[backend], f"Make {backend!r} answer; it is probed in the background."
         known = self.models.get((backend, model))
         if known is None or known.breaker.admits(self.now):
             return None

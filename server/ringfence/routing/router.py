@@ -115,7 +115,7 @@ def _silent(task: Task, facts: Facts) -> list[Rejection]:
             remedy = f"Set `allow: {listing.zone.label}` for the folder in your configuration."
             rejected.append(Rejection(name, "", POLICY, why, remedy))
         elif listing.failure:
-            remedy = f"Start {name!r} or correct its entry in the configuration."
+            remedy = f"Make {name!r} answer; it is asked again in the background."
             rejected.append(Rejection(name, "", HEALTH, listing.failure, remedy))
         elif listing.asked:
             why = f"{name!r} serves no model."

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
+from ringfence.backends.errors import BackendError
 from ringfence.backends.protocol import Backend
 from ringfence.backends.values import Event, Model
 from ringfence.config.settings import Settings
+from ringfence.privacy import Fragment
 from ringfence.telemetry.outcomes import Outcomes
 
 from .activity import Activity
@@ -22,7 +25,7 @@ from .memory import MEASUREMENT_SECONDS, MemoryWatch
 from .probes import Probes
 from .router import Facts, Router
 from .task import Task
-from .tokens import TokenCorrections
+from .tokens import TokenCorrections, estimate_tokens
 
 #: The longest time a decision waits for backends that have not been heard of yet.
 LONGEST_WAIT_SECONDS = 5.0
@@ -100,6 +103,21 @@ class Routing:
         """Return the decision for ``task`` as JSON values and as text; nothing is sent."""
         answer = await self.decide(task)
         return as_json(task, answer), as_text(task, answer)
+
+    async def count_tokens(self, model: Model, text: Fragment) -> int:
+        """Count with the backend's tokenizer where it has one, else estimate on the high side.
+
+        Text that may not reach the model is estimated here.
+        """
+        backend = self.catalogue.backend(model.backend)
+        counted: int | None = None
+        if backend is not None and model.zone <= text.source.allow:
+            with contextlib.suppress(BackendError):
+                counted = await backend.count_tokens(model, text)
+        if counted is not None:
+            return counted
+        factor = self._corrections.factor(model.backend, model.id)
+        return math.ceil(estimate_tokens(text.text) * factor)
 
     async def refresh(self) -> None:
         """Ask every backend once what it serves."""
