@@ -24,9 +24,10 @@ from ringfence.backends.values import (
 from ringfence.config.settings import RoutingSettings
 from ringfence.privacy import Fragment, Source, SourceKind, Zone
 from ringfence.routing.catalogue import CatalogueView, Listing
-from ringfence.routing.health import HealthSnapshot
+from ringfence.routing.decision import Decision, NoRoute
+from ringfence.routing.health import Health, HealthSnapshot
 from ringfence.routing.quantization import parse_parameters
-from ringfence.routing.router import Facts
+from ringfence.routing.router import Facts, choose
 from ringfence.routing.task import Task, TaskKind
 
 #: One step of a scripted answer: an event, a failure, or a wait.
@@ -206,3 +207,26 @@ async def collect(stream: AsyncGenerator[Event | Model, None]) -> list[Event | M
 def text_of(events: Sequence[Event | Model]) -> str:
     """Return the text of a stream's events."""
     return "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def decide(the_task: Task, *models: Model, **known: Any) -> Decision:
+    """Return the decision for a task, which there must be."""
+    answer = choose(the_task, facts(*models, **known))
+    assert isinstance(answer, Decision), answer
+    return answer
+
+
+def refuse(the_task: Task, *models: Model, **known: Any) -> NoRoute:
+    """Return the refusal of a task, which there must be."""
+    answer = choose(the_task, facts(*models, **known))
+    assert isinstance(answer, NoRoute), answer
+    return answer
+
+
+def fail_requests(
+    health: Health, error: BackendError, deadline: float = 30.0, times: int = 1
+) -> None:
+    """Let requests to the model ``m`` of ``laptop`` fail."""
+    for _ in range(times):
+        health.began("laptop", "m")
+        health.failed("laptop", "m", error, deadline)

@@ -131,9 +131,6 @@ async def test_a_failure_that_a_retry_cannot_mend_goes_to_the_next_model(
     ],
 )
 async def test_a_passing_failure_is_retried_once(error: BackendError, pause: float) -> None:
-    if isinstance(error, Overloaded):
-        # The breaker honours the server's wish as well; the retry itself still happens.
-        assert error.retry_after in (None, pause)
     bench = Bench([[error], answer("second try")], [])
 
     text = await bench.run()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,12 +17,9 @@ from ringfence.backends.errors import (
     Refused,
     Unreachable,
 )
-from ringfence.config.settings import HealthSettings
-from ringfence.routing.activity import Activity
 from ringfence.routing.breaker import FAILURES_TO_OPEN, FIRST_PAUSE_SECONDS, Breaker, BreakerState
 from ringfence.routing.health import FEWEST_SAMPLES, HANG_SECONDS, Health
-from ringfence.routing.probes import Probes
-from tests.routing.fakes import FakeBackend, FakeClock
+from tests.routing.fakes import FakeClock, fail_requests
 
 LONGEST = 30.0
 
@@ -110,12 +105,6 @@ def test_the_pause_doubles_until_the_longest() -> None:
     assert pauses == [2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
 
 
-def fail(health: Health, error: BackendError, deadline: float = 30.0, times: int = 1) -> None:
-    for _ in range(times):
-        health.began("laptop", "m")
-        health.failed("laptop", "m", error, deadline)
-
-
 @pytest.mark.parametrize(
     ("error", "deadline", "counts"),
     [
@@ -134,7 +123,7 @@ def test_only_what_speaks_against_the_server_opens_its_breaker(
 ) -> None:
     health = Health(clock=FakeClock())
 
-    fail(health, error, deadline, FAILURES_TO_OPEN)
+    fail_requests(health, error, deadline, FAILURES_TO_OPEN)
 
     assert health.admits("laptop", "m") is not counts
 
@@ -142,7 +131,7 @@ def test_only_what_speaks_against_the_server_opens_its_breaker(
 def test_breakers_are_kept_apart_by_model() -> None:
     health = Health(clock=FakeClock())
 
-    fail(health, Unreachable("laptop", "Gone."), times=FAILURES_TO_OPEN)
+    fail_requests(health, Unreachable("laptop", "Gone."), times=FAILURES_TO_OPEN)
 
     assert not health.admits("laptop", "m")
     assert health.admits("laptop", "other")
@@ -150,7 +139,7 @@ def test_breakers_are_kept_apart_by_model() -> None:
 
 def test_an_open_breaker_tells_when_it_is_tried_again() -> None:
     health = Health(clock=FakeClock())
-    fail(health, Unreachable("laptop", "Nothing answers."), times=FAILURES_TO_OPEN)
+    fail_requests(health, Unreachable("laptop", "Nothing answers."), times=FAILURES_TO_OPEN)
 
     answer = health.snapshot().why_not("laptop", "m")
 
@@ -160,7 +149,7 @@ def test_an_open_breaker_tells_when_it_is_tried_again() -> None:
 def test_a_server_that_asks_for_time_gets_it_but_no_more_than_an_interval() -> None:
     clock = FakeClock()
     health = Health(longest_pause=LONGEST, clock=clock)
-    fail(health, Overloaded("laptop", "Busy.", retry_after=500))
+    fail_requests(health, Overloaded("laptop", "Busy.", retry_after=500))
 
     assert not health.admits("laptop", "m")
     clock.now += LONGEST
@@ -171,7 +160,7 @@ def test_a_server_that_asks_for_time_gets_it_but_no_more_than_an_interval() -> N
 def test_a_second_request_waits_for_the_trial() -> None:
     clock = FakeClock()
     health = Health(clock=clock)
-    fail(health, Unreachable("laptop", "Gone."), times=FAILURES_TO_OPEN)
+    fail_requests(health, Unreachable("laptop", "Gone."), times=FAILURES_TO_OPEN)
     clock.now += FIRST_PAUSE_SECONDS
     assert health.admits("laptop", "m")
 
@@ -198,7 +187,7 @@ def test_the_time_to_the_first_token_counts_after_some_samples_and_not_for_ever(
 def test_a_passed_deadline_counts_as_slow() -> None:
     health = Health(clock=FakeClock())
 
-    fail(health, DeadlineExceeded("laptop", "Late."), 1.5, FEWEST_SAMPLES)
+    fail_requests(health, DeadlineExceeded("laptop", "Late."), 1.5, FEWEST_SAMPLES)
 
     assert health.snapshot().first_token_seconds("laptop", "m") == 1.5
 
@@ -207,115 +196,7 @@ def test_a_snapshot_does_not_change_any_more() -> None:
     health = Health(clock=FakeClock())
     before = health.snapshot()
 
-    fail(health, Unreachable("laptop", "Gone."), times=FAILURES_TO_OPEN)
+    fail_requests(health, Unreachable("laptop", "Gone."), times=FAILURES_TO_OPEN)
     health.probe_failed("laptop", "Gone.")
 
     assert before.why_not("laptop", "m") is None
-
-
-class Watch:
-    """A backend under probes whose time is counted, not waited for."""
-
-    def __init__(self, failures: int, retries: int = 2) -> None:
-        self.clock = FakeClock()
-        self.backend = FakeBackend(
-            probe_failures=[Unreachable("laptop", "Nothing answers.") for _ in range(failures)]
-        )
-        self.health = Health(clock=self.clock)
-        self.recovered: list[str] = []
-        self.probes = Probes(
-            [self.backend],
-            self.health,
-            HealthSettings(interval_seconds=30, timeout_ms=10, retry_count=retries),
-            activity=Activity(idle_after=10_000, clock=self.clock),
-            recovered=self._recovered,
-            sleep=self.clock.sleep,
-        )
-
-    async def _recovered(self, name: str) -> None:
-        self.recovered.append(name)
-
-
-async def test_a_probe_must_fail_again_before_a_server_counts_as_down() -> None:
-    watch = Watch(failures=2)
-
-    assert await watch.probes.probe(watch.backend)
-
-    assert watch.backend.probed == 3
-    assert not watch.health.snapshot().down
-
-
-async def test_a_server_whose_probes_all_fail_is_down() -> None:
-    watch = Watch(failures=3)
-
-    assert not await watch.probes.probe(watch.backend)
-
-    assert watch.health.snapshot().down == {"laptop": "Nothing answers."}
-
-
-async def test_a_probe_that_hangs_fails() -> None:
-    class Hanging(FakeBackend):
-        async def probe(self) -> None:
-            await asyncio.Event().wait()
-
-    watch = Watch(failures=0, retries=0)
-
-    assert not await watch.probes.probe(Hanging())
-
-    assert "within 0.01 s" in watch.health.snapshot().down["laptop"]
-
-
-async def test_a_bug_in_a_probe_ends_no_watching() -> None:
-    class Broken(FakeBackend):
-        async def probe(self) -> None:
-            raise RuntimeError("secret text")
-
-    watch = Watch(failures=0, retries=0)
-
-    assert not await watch.probes.probe(Broken())
-
-    assert watch.health.snapshot().down == {"laptop": "Probing 'laptop' failed (RuntimeError)."}
-
-
-async def test_recovery_is_noticed_within_one_interval_and_no_probe_generates() -> None:
-    watch = Watch(failures=3)
-    fail(watch.health, Unreachable("laptop", "Gone."), times=FAILURES_TO_OPEN)
-    running = asyncio.create_task(watch.probes.run())
-    while not watch.health.snapshot().down:
-        await asyncio.sleep(0)
-    down_at = watch.clock.now
-
-    while watch.health.snapshot().down:
-        await asyncio.sleep(0)
-
-    assert watch.clock.now - down_at <= 30
-    assert watch.recovered == ["laptop"]
-    assert watch.health.admits("laptop", "m")
-    assert not watch.backend.asked
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-
-
-async def test_probes_pause_while_nobody_works() -> None:
-    clock = FakeClock()
-    activity = Activity(idle_after=100, clock=clock)
-    backend = FakeBackend()
-    probes = Probes(
-        [backend], Health(clock=clock), HealthSettings(), activity=activity, sleep=clock.sleep
-    )
-    running = asyncio.create_task(probes.run())
-    for _ in range(100):
-        await asyncio.sleep(0)
-    before = backend.probed
-    assert activity.idle
-
-    activity.touch()
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-    assert 1 <= before <= 5
-    assert backend.probed > before
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
