@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,11 +19,16 @@ from ringfence.backends.embedded import Embedded
 from ringfence.backends.protocol import Backend
 from ringfence.completion.service import CompletionService
 from ringfence.completion.values import CompletionAnswer, CompletionRequest, EmptyReason
+from ringfence.config.edit import set_workspace_policy
+from ringfence.config.load import load_settings
+from ringfence.config.rules import folder_rules
 from ringfence.config.settings import BackendKind, Settings
 from ringfence.engine.client import Engine
 from ringfence.engine.directories import EngineDirectories
-from ringfence.privacy import AuditLog, FolderRule, Gate, GateRefusal, Ring, Zone
+from ringfence.privacy import AuditLog, Gate, GateRefusal, Ring, Zone
+from ringfence.privacy.places import path_of
 from ringfence.routing.service import Routing
+from ringfence.routing.task import Task, TaskKind
 from ringfence.telemetry.outcomes import OK, Outcome, Outcomes, Stage
 
 if TYPE_CHECKING:
@@ -50,6 +56,25 @@ _WORTH_TELLING = frozenset(
         EmptyReason.BLOCKED,
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """Another policy for a folder.
+
+    Attributes:
+        before: the farthest zone its code may reach now.
+        after: the farthest zone that is asked for.
+    """
+
+    folder: Path
+    before: Zone
+    after: Zone
+
+    @property
+    def loosens(self) -> bool:
+        """Whether code may then travel farther, which is the user's to say."""
+        return self.after > self.before
 
 
 class Application:
@@ -123,6 +148,46 @@ class Application:
         """Note that the user took a candidate, or ``characters`` of it."""
         part = "all" if characters is None else f"{characters} characters"
         logger.debug("%s: %s of candidate %d was accepted.", answer_id, part, index)
+
+    def plan_policy(self, uri: str, allow: Zone) -> PolicyChange | None:
+        """Return what changing a folder's policy comes to; None where there is no folder.
+
+        Args:
+            uri: the folder, or a document in it.
+            allow: the farthest zone that its code may then reach.
+        """
+        path = path_of(uri)
+        if path is None:
+            return None
+        folder = path if path.is_dir() else Path(self.ring.verdict(uri).folder or path.parent)
+        before = self.ring.verdict(f"{folder.as_uri()}/x").policy.allow
+        return PolicyChange(folder, before, allow)
+
+    async def change_policy(self, change: PolicyChange) -> str:
+        """Write a policy to the user's own configuration and hold to it at once.
+
+        Returns:
+            What the user should know, in a sentence; empty for nothing.
+
+        Raises:
+            ConfigNotEdited: when the configuration could not be written; nothing changed.
+        """
+        await asyncio.to_thread(
+            set_workspace_policy, self._loaded.path, change.folder, change.after
+        )
+        loaded = await asyncio.to_thread(load_settings, self._loaded.path)
+        self.ring.set_rules(folder_rules(loaded.settings))
+        if change.after > self.gate.ceiling:
+            return "Restart the language server: it was started without any way that far."
+        return ""
+
+    async def explain_route(
+        self, uri: str | None, kind: TaskKind, prompt_tokens: int, tools: int
+    ) -> dict[str, Any]:
+        """Return which model would do a task for a document, and why; nothing is sent."""
+        allow = Zone.DEVICE if uri is None else self.ring.verdict(uri).policy.allow
+        value, text = await self.routing.explain(Task(kind, prompt_tokens, 1024, allow, tools))
+        return {**value, "text": text}
 
     def status(self) -> dict[str, Any]:
         """Return what goes on, as JSON: backends, their models, and the last answers."""
@@ -221,16 +286,11 @@ def make_engine(settings: Settings, directories: Directories, gate: Gate) -> Eng
 
 
 def _ring(settings: Settings) -> Ring:
-    rules = [
-        FolderRule(
-            Path(workspace.path).expanduser(),
-            workspace.allow,
-            workspace.never_send,
-            workspace.redact_secrets,
-        )
-        for workspace in settings.workspaces
-    ]
-    return Ring(rules, settings.privacy.never_send, redact_secrets=settings.privacy.redact_secrets)
+    return Ring(
+        folder_rules(settings),
+        settings.privacy.never_send,
+        redact_secrets=settings.privacy.redact_secrets,
+    )
 
 
 def _farthest(settings: Settings) -> Zone:

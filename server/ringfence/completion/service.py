@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ringfence.backends.errors import (
     BackendError,
@@ -86,10 +87,13 @@ class CompletionService:
         self._settings = settings
         self._cache = TypeThroughCache()
         self._numbers = itertools.count(1)
+        self._running: dict[str | None, set[asyncio.Task[Any]]] = {}
 
     def forget(self, folder: str | None) -> None:
-        """Drop what is remembered of ``folder``: its policy has been tightened."""
+        """Drop and abort what holds text of ``folder``: its policy has been tightened."""
         self._cache.forget(folder)
+        for task in self._running.get(folder, ()):
+            task.cancel()
 
     async def complete(self, request: CompletionRequest) -> CompletionAnswer:
         """Answer ``request`` with candidates, or with the reason why there are none.
@@ -111,9 +115,22 @@ class CompletionService:
         if cached is not None:
             return answer.cached(cached, window)
         try:
-            return await self._ask(request, window, answer)
+            with self._abortable(request.source.folder):
+                return await self._ask(request, window, answer)
         except BackendError as error:
             return answer.empty(_reason_of(error), str(error), backend=error.backend)
+
+    @contextmanager
+    def _abortable(self, folder: str | None) -> Iterator[None]:
+        """Let ``forget`` cancel the current task while it holds text of ``folder``."""
+        task = asyncio.current_task()
+        assert task is not None
+        running = self._running.setdefault(folder, set())
+        running.add(task)
+        try:
+            yield
+        finally:
+            running.discard(task)
 
     async def _ask(
         self, request: CompletionRequest, window: Window, answer: AnswerBuilder

@@ -7,6 +7,7 @@ scripted one in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from ringfence.context.document import DocumentSnapshot
@@ -89,6 +90,48 @@ class Application(Protocol):
 
     def status(self) -> dict[str, Any]:
         """Return what goes on, as JSON: routes, health, the last empty answers' reasons."""
+        ...
+
+
+class PolicyChange(Protocol):
+    """Another policy for a folder."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+        ...
+
+    @property
+    def before(self) -> Zone:
+        """The farthest zone its code may reach now."""
+        ...
+
+    @property
+    def after(self) -> Zone:
+        """The farthest zone that is asked for."""
+        ...
+
+    @property
+    def loosens(self) -> bool:
+        """Whether code may then travel farther."""
+        ...
+
+
+class Governing(Protocol):
+    """The part of an application that changes policies and explains decisions."""
+
+    def plan_policy(self, uri: str, allow: Zone) -> PolicyChange | None:
+        """Return what changing a folder's policy comes to; None where there is no folder."""
+        ...
+
+    async def change_policy(self, change: Any) -> str:
+        """Write a planned policy and hold to it at once; returns what the user should know."""
+        ...
+
+    async def explain_route(
+        self, uri: str | None, kind: Any, prompt_tokens: int, tools: int
+    ) -> dict[str, Any]:
+        """Return which model would do a task, and why."""
         ...
 
 

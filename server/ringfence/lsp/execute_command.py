@@ -14,6 +14,7 @@ import ringfence
 
 from .acceptance import ACCEPTED, read_arguments
 from .errors import InvalidParams
+from .governing import explain_route, set_policy
 from .protocol import log_failure
 from .session import Session
 
@@ -44,7 +45,12 @@ async def accepted(session: Session, arguments: list[Any]) -> None:
 
 
 #: The commands that every session has.
-COMMANDS: Mapping[str, CommandHandler] = {"ringfence.status": status, ACCEPTED: accepted}
+COMMANDS: Mapping[str, CommandHandler] = {
+    "ringfence.status": status,
+    "ringfence.setPolicy": set_policy,
+    "ringfence.explainRoute": explain_route,
+    ACCEPTED: accepted,
+}
 
 
 def register(session: Session, commands: Mapping[str, CommandHandler]) -> None:
