@@ -105,7 +105,9 @@ class LspClient:
                 length = int(value)
         if length is None:
             return None
-        message: dict[str, Any] = json.loads(await self._output.readexactly(length))
+        message = json.loads(await self._output.readexactly(length))
+        if not isinstance(message, dict):
+            raise ValueError("a message is an object")
         return message
 
     def _take(self, message: dict[str, Any]) -> None:
