@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
 
 from ringfence.privacy.addresses import Address, parse_address
+
+Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class Listener:
@@ -28,20 +31,12 @@ class Listener:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one connection, and answer each request alike."""
         self.connections += 1
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                self.received += head
-                lines = head.lower().split(b"\r\n")
-                length = next(
-                    (line for line in lines if line.startswith(b"content-length:")), b":0"
-                )
-                self.received += await reader.readexactly(int(length.partition(b":")[2]))
-                writer.write(self.answer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.received += head
+            self.received += await reader.readexactly(_length(head))
+            writer.write(self.answer)
+            await writer.drain()
 
 
 def _length(head: bytes) -> int:
@@ -52,15 +47,41 @@ def _length(head: bytes) -> int:
 
 
 @asynccontextmanager
+async def serving(handler: Handler, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """Give the URL at which connections are handed to ``handler``, all of them ended after."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            await handler(reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(serve, host, 0)
+    try:
+        yield f"http://{host}:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        remaining = list(tasks)
+        for task in remaining:
+            task.cancel()
+        await asyncio.gather(*remaining, return_exceptions=True)
+
+
+@asynccontextmanager
 async def listening(host: str = "127.0.0.1") -> AsyncIterator[Listener]:
     """Listen at a free port of ``host``."""
     listener = Listener()
-    server = await asyncio.start_server(listener.serve, host, 0)
-    listener.url = f"http://{host}:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with serving(listener.serve, host) as listener.url:
         yield listener
-    finally:
-        server.close()
 
 
 class ScriptedResolver:

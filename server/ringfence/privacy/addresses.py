@@ -11,8 +11,20 @@ from .zones import Zone
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-#: Shared address space of carriers and overlay networks such as Tailscale (RFC 6598).
-_SHARED = ipaddress.ip_network("100.64.0.0/10")
+#: The addresses that count as the user's network, named one by one: what the standard
+#: library calls private includes ranges that tunnel to anywhere, such as Teredo's.
+_NETWORK = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",  # link-local
+        "100.64.0.0/10",  # shared by carriers and overlay networks such as Tailscale
+        "fc00::/7",  # unique local
+        "fe80::/10",  # link-local
+    )
+)
 
 
 class Resolver(Protocol):
@@ -36,7 +48,10 @@ class SystemResolver:
         if literal is not None:
             return (literal,)
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:
+            raise OSError("the name cannot be encoded") from error
         addresses = {parse_address(str(entry[4][0])) for entry in found}
         return tuple(sorted(filter(None, addresses), key=lambda a: (a.version, int(a))))
 
@@ -50,25 +65,26 @@ def parse_address(text: str) -> Address | None:
         address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
         return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped
-    return address
+    return _plain(address)
 
 
 def zone_of(address: Address) -> Zone:
     """Return the nearest zone that an address can lie in.
 
     Loopback is this device. Private, link-local, unique-local and shared addresses are a
-    network of the user's. All others can be anywhere, so they are the cloud. The
-    unspecified address (``0.0.0.0``) connects to this device on some systems only, so it
-    counts as the cloud too.
+    network of the user's. All others can be anywhere, so they are the cloud: public ones,
+    reserved ones, those that tunnel or translate to others (Teredo, 6to4, NAT64), and the
+    unspecified address (``0.0.0.0``), which connects to this device on some systems only.
     """
-    if address.is_unspecified or address.is_multicast:
-        return Zone.CLOUD
+    address = _plain(address)
     if address.is_loopback:
         return Zone.DEVICE
-    if address.is_link_local or address.is_private:
-        return Zone.NETWORK
-    if isinstance(address, ipaddress.IPv4Address) and address in _SHARED:
+    if any(address in network for network in _NETWORK):
         return Zone.NETWORK
     return Zone.CLOUD
+
+
+def _plain(address: Address) -> Address:
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
