@@ -104,6 +104,7 @@ class Application:
         )
         self.completion = CompletionService(self.routing, loaded.settings.completion)
         self.ring.on_tightened(self.completion.forget)
+        self.ring.on_tightened(self.gate.abort)
         self._loaded = loaded
         self._notify = notify
         self._running: asyncio.Task[None] | None = None
