@@ -79,7 +79,7 @@ KINDS = {
 
 def source(file: str = "a.py", allow: Zone = Zone.CLOUD) -> Source:
     """Return the label of a file that may travel anywhere."""
-    return Source(SourceKind.DOCUMENT, allow=allow, folder="/work", file=file)
+    return Source(SourceKind.DOCUMENT, allow=allow, folder="/project", file=file)
 
 
 def hole(

@@ -10,7 +10,7 @@ from ringfence.privacy import Source, SourceKind, Zone
 from tests.completion.places import window_at
 
 URI = "file:///a.py"
-SOURCE = Source(SourceKind.DOCUMENT, allow=Zone.DEVICE, folder="/work")
+SOURCE = Source(SourceKind.DOCUMENT, allow=Zone.DEVICE, folder="/project")
 
 
 def completion(text: str) -> CachedCompletion:
@@ -62,7 +62,7 @@ def test_a_change_after_the_cursor_asks_again() -> None:
 def test_another_policy_never_sees_the_text() -> None:
     cache = TypeThroughCache()
     cache.put(URI, SOURCE, window_at("x = |"), completion("foo"))
-    loosened = Source(SourceKind.DOCUMENT, allow=Zone.CLOUD, folder="/work")
+    loosened = Source(SourceKind.DOCUMENT, allow=Zone.CLOUD, folder="/project")
     elsewhere = Source(SourceKind.DOCUMENT, allow=Zone.DEVICE, folder="/other")
 
     assert cache.get(URI, loosened, window_at("x = |")) is None
@@ -73,7 +73,7 @@ def test_a_forgotten_folder_is_gone() -> None:
     cache = TypeThroughCache()
     cache.put(URI, SOURCE, window_at("x = |"), completion("foo"))
 
-    cache.forget("/work")
+    cache.forget("/project")
 
     assert cache.get(URI, SOURCE, window_at("x = |")) is None
 

@@ -94,10 +94,10 @@ def request_at(
     lines = tuple(line + "\n" for line in (before + after).split("\n"))
     position = Position(before.count("\n"), len(before.rpartition("\n")[2]))
     return CompletionRequest(
-        document=DocumentSnapshot("file:///work/a.py", 1, "python", lines),
+        document=DocumentSnapshot("file:///project/a.py", 1, "python", lines),
         cursor=position,
         trigger=trigger,
-        source=Source(SourceKind.DOCUMENT, allow=allow, folder="/work", file="a.py"),
+        source=Source(SourceKind.DOCUMENT, allow=allow, folder="/project", file="a.py"),
         excluded=excluded,
         selected=selected,
     )
@@ -158,7 +158,7 @@ async def test_a_tightened_folder_is_asked_anew() -> None:
     service = service_with(models)
     await service.complete(request_at("x = |"))
 
-    service.forget("/work")
+    service.forget("/project")
     answer = await service.complete(request_at("x = fo|"))
 
     assert not answer.cached

@@ -38,7 +38,7 @@ backends:
     models:
       - {id: "qwen2.5-coder:7b", roles: [completion, edit], parameters: 8B, context: 24000}
 workspaces:
-  - {path: /work/acme, allow: network}
+  - {path: /project/acme, allow: network}
 """
     loaded = parse_settings(text, FILE, {"KEY": "sk-1"})
 

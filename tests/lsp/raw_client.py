@@ -21,7 +21,7 @@ from tests.lsp.scripted import TEST_COMMANDS, ScriptedApplication
 #: Time that an answer may take, in seconds. It is long because it is only spent on failures.
 PATIENCE = 20.0
 
-URI = "file:///work/code.py"
+URI = "file:///project/code.py"
 
 CAPABILITIES: dict[str, Any] = {
     "general": {"positionEncodings": ["utf-16"]},

@@ -137,9 +137,9 @@ async def test_a_newer_completion_ends_the_older_one_with_an_empty_answer(
 
 async def test_completions_of_two_documents_do_not_disturb_each_other(ready: LocalServer) -> None:
     ready.open("hang")
-    ready.open("ok", uri="file:///work/other.py")
+    ready.open("ok", uri="file:///project/other.py")
     hanging = ready.request("textDocument/inlineCompletion", _INLINE)
-    other = {**_INLINE, "textDocument": {"uri": "file:///work/other.py"}}
+    other = {**_INLINE, "textDocument": {"uri": "file:///project/other.py"}}
     assert len((await ready.ask("textDocument/inlineCompletion", other))["items"]) == 1
     assert "cancelled completion" not in await _names(ready)
     ready.notify("$/cancelRequest", {"id": hanging})

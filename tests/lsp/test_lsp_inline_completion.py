@@ -129,8 +129,8 @@ async def test_a_document_that_is_not_open_is_never_read_from_disk(
 
 
 async def test_an_excluded_document_is_said_to_be_so(ready: LocalServer) -> None:
-    ready.open("key", uri="file:///work/key.pem")
-    params = {**_at(0, 0), "textDocument": {"uri": "file:///work/key.pem"}}
+    ready.open("key", uri="file:///project/key.pem")
+    params = {**_at(0, 0), "textDocument": {"uri": "file:///project/key.pem"}}
     assert await _ask(ready, params) == []
     await ready.shut_down()
 

@@ -9,7 +9,7 @@ import pytest_lsp
 from lsprotocol import types
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 
-_URI = "file:///work/code.py"
+_URI = "file:///project/code.py"
 
 
 @pytest_lsp.fixture(  # type: ignore[untyped-decorator]
@@ -20,7 +20,7 @@ async def editor(lsp_client: LanguageClient) -> AsyncIterator[None]:
     capabilities = client_capabilities("neovim")
     assert capabilities.text_document is not None
     capabilities.text_document.inline_completion = types.InlineCompletionClientCapabilities()
-    folder = types.WorkspaceFolder(uri="file:///work", name="work")
+    folder = types.WorkspaceFolder(uri="file:///project", name="work")
     await lsp_client.initialize_session(
         types.InitializeParams(capabilities=capabilities, workspace_folders=[folder])
     )
