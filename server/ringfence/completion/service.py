@@ -168,7 +168,7 @@ class CompletionService:
         polished = polish(served.text, window)
         if polished.refused_by is not None:
             reason = EmptyReason.FILTERED if served.text.strip() else EmptyReason.NOTHING
-            return answer.empty(reason, f"The answer was {polished.refused_by}.", served.model)
+            return answer.empty(reason, f"Nothing is shown: {polished.refused_by}.", served.model)
         completion = CachedCompletion(
             polished.text, served.model.backend, served.model.id, served.model.zone
         )
