@@ -51,12 +51,14 @@ class TypeThroughCache:
     def get(self, uri: str, source: Source, window: Window) -> CachedCompletion | None:
         """Return what is left of a completion that the typing since agrees with."""
         before = window.before
-        for typed in range(min(LOOK_BACK, len(before)) + 1):
-            anchor = before[: len(before) - typed] if typed else before
-            found = self._entries.get(_key(uri, source, anchor, window.after))
-            if found is None:
+        place = (uri, source.folder, source.allow)
+        after = hash(window.after[:_AFTER])
+        for end in range(len(before), max(-1, len(before) - LOOK_BACK - 1), -1):
+            key = (*place, hash(before[max(0, end - _BEFORE) : end]), after)
+            if key not in self._entries:
                 continue
-            agreed = before[len(anchor) :]
+            found = self._entries[key]
+            agreed = before[end:]
             if len(found.text) > len(agreed) and found.text.startswith(agreed):
                 return CachedCompletion(
                     found.text[len(agreed) :], found.backend, found.model, found.zone
